@@ -1,0 +1,1 @@
+"""How one agent learns, and how many learn at once."""

@@ -1,0 +1,204 @@
+"""Every method's hyperparameters, their ranges, and the method's `version`.
+
+A field marked `PerMember` may differ between the members of one population (it becomes a tensor over
+members); every other field shapes the computation and is shared. Importing this module loads no torch.
+
+`version` is raised by hand when a method's behaviour changes: records of an older version become stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from algorithms.specification import Strict
+
+
+class PerMember:
+    """Marks a hyperparameter that may differ between members of one population."""
+
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), PerMember()]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), PerMember()]
+UnitInterval = Annotated[float, Field(ge=0, le=1), PerMember()]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Settings(Strict):
+    """What all methods' settings share: frozen, no unknown keys, per-member fields known by name."""
+
+    family: ClassVar[str]
+
+    @classmethod
+    def per_member(cls) -> tuple[str, ...]:
+        """Names of the hyperparameters that may differ between members."""
+        return tuple(
+            name
+            for name, field in cls.model_fields.items()
+            if any(isinstance(mark, PerMember) for mark in field.metadata)
+        )
+
+
+class PPO(Settings):
+    """Proximal policy optimisation; defaults are CleanRL's `ppo_continuous_action`.
+
+    Time is counted in environment steps of one member. `backbone` is "separate" for CleanRL's two
+    networks, "shared" for one encoder that feeds policy and critic.
+    """
+
+    family: ClassVar[str] = "ppo"
+
+    learning_rate: Positive = 3e-4
+    gamma: UnitInterval = 0.99
+    gae_lambda: UnitInterval = 0.95
+    clip: Positive = 0.2
+    value_coefficient: NonNegative = 0.5
+    entropy_coefficient: NonNegative = 0.0
+    max_grad_norm: Positive = 0.5
+
+    environments: Count = 1
+    rollout_steps: Count = 2048
+    minibatches: Count = 32
+    epochs: Count = 10
+    hidden: tuple[Count, ...] = (64, 64)
+    backbone: Literal["separate", "shared"] = "separate"
+    mean: Literal["linear", "tanh"] = "linear"
+    initial_log_std: Annotated[float, Field(ge=-20, le=2)] = 0.0
+    anneal_learning_rate: bool = True
+    anneal_clip: bool = False
+    clip_value_loss: bool = True
+    bootstrap_truncation: bool = False
+    normalize_observations: bool = True
+    normalize_rewards: bool = True
+
+    @property
+    def batch_size(self) -> int:
+        """Transitions that one member collects before each round of updates."""
+        return self.environments * self.rollout_steps
+
+    @property
+    def minibatch_size(self) -> int:
+        """Transitions in one gradient step of one member."""
+        return self.batch_size // self.minibatches
+
+    @model_validator(mode="after")
+    def _agree(self) -> PPO:
+        if self.batch_size % self.minibatches:
+            raise ValueError(
+                f"environments × rollout_steps = {self.batch_size} must be a multiple of "
+                f"minibatches = {self.minibatches}"
+            )
+        if self.minibatch_size < 2:
+            raise ValueError(
+                "minibatches leaves one transition each; advantages are normalised over at least 2"
+            )
+        if self.environments > 1 and (self.normalize_observations or self.normalize_rewards):
+            raise ValueError(
+                f"environments = {self.environments} contradicts normalize_observations or "
+                "normalize_rewards: running statistics belong to one environment"
+            )
+        return self
+
+
+class PrefPoE(PPO):
+    """PPO with a preference expert fused into the policy (PrefPoE, Eq. 1–7).
+
+    `fusion` says how rollouts, ratio and evaluation see the two experts: "product" (Eq. 5, 7),
+    "average" (Table 2's linear fusion) or "none" (the main policy alone). `std` is "head" for
+    log-std as a function of the state (Eq. 1), "parameter" for one free vector. `entropy_sign` is
+    the sign of α·H in the preference loss: −1 in Eq. 2, +1 in Eq. 16.
+    """
+
+    family: ClassVar[str] = "prefpoe"
+
+    beta_1: NonNegative = 0.2
+    alpha: NonNegative = 0.2
+    fusion_weight: Positive = 0.4
+    consistency_coefficient: NonNegative = 0.063
+    preference_coefficient: NonNegative = 0.032
+
+    backbone: Literal["actor", "shared"] = "actor"  # type: ignore[assignment]
+    fusion: Literal["product", "average", "none"] = "product"
+    std: Literal["head", "parameter"] = "head"
+    std_range: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] | None = None
+    precision_epsilon: Annotated[float, Field(ge=0)] = 0.0
+    entropy_sign: Literal[-1, 1] = -1
+
+    @model_validator(mode="after")
+    def _ordered_range(self) -> PrefPoE:
+        if self.std_range is not None and self.std_range[0] >= self.std_range[1]:
+            raise ValueError(f"std_range = {self.std_range} must be (low, high) with low < high")
+        return self
+
+
+@dataclass(frozen=True)
+class Method:
+    """One arm: its settings before any override, what it serves, and how it is called in print."""
+
+    label: str
+    version: int
+    settings: PPO
+    action_kinds: tuple[Literal["continuous", "discrete"], ...] = ("continuous", "discrete")
+
+
+METHODS: dict[str, Method] = {
+    "ppo": Method("PPO", 1, PPO()),
+    "ppo_adaptive_clip": Method("PPO + adaptive clipping", 1, PPO(anneal_clip=True)),
+    "ppo_matched": Method(
+        "PPO, artefact's architecture",
+        1,
+        PPO(backbone="shared", mean="tanh", initial_log_std=-1.0),
+        ("continuous",),
+    ),
+    "ppo_cleanrl_discrete": Method(
+        "PPO, CleanRL discrete settings",
+        1,
+        PPO(
+            learning_rate=2.5e-4,
+            entropy_coefficient=0.01,
+            environments=4,
+            rollout_steps=128,
+            minibatches=4,
+            epochs=4,
+            normalize_observations=False,
+            normalize_rewards=False,
+        ),
+        ("discrete",),
+    ),
+    "linear_fusion": Method("PPO + linear fusion", 1, PrefPoE(fusion="average")),
+    "preference_network": Method(
+        "PPO + preference network", 1, PrefPoE(fusion="none", consistency_coefficient=0.0)
+    ),
+    "poe_no_advantage": Method("PoE without advantage (β₁ = 0)", 1, PrefPoE(beta_1=0.0)),
+    "poe_no_preference_loss": Method(
+        "PoE without preference loss (w_pref = 0)", 1, PrefPoE(preference_coefficient=0.0)
+    ),
+    "prefpoe": Method("PrefPoE (equations)", 1, PrefPoE()),
+    "prefpoe_eq16": Method("PrefPoE (sign of Eq. 16)", 1, PrefPoE(entropy_sign=1)),
+    "prefpoe_released": Method(
+        "PrefPoE (released artefact)",
+        1,
+        PrefPoE(
+            fusion_weight=1.0,
+            backbone="shared",
+            mean="tanh",
+            std="parameter",
+            initial_log_std=-1.0,
+            std_range=(1e-3, 2.0),
+            precision_epsilon=1e-8,
+        ),
+        ("continuous",),
+    ),
+}
+
+
+def resolve(method: str, overrides: Mapping[str, Any]) -> PPO:
+    """The method's settings with `overrides` applied and validated.
+
+    Raises ValueError (pydantic's ValidationError included) for an unknown key or a value out of range.
+    """
+    base = METHODS[method].settings
+    return type(base).model_validate({**base.model_dump(), **overrides})

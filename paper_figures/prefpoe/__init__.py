@@ -1,0 +1,1 @@
+"""PrefPoE: Advantage-Guided Preference Fusion for Learning Where to Explore (arXiv 2511.08241)."""
