@@ -1,0 +1,116 @@
+"""Action distributions for one agent: diagonal Gaussians and categoricals, and how experts are fused.
+
+Both offer the same operations, so a method is written once. Shapes: B batch (any leading dimensions),
+A action dimensions, K choices. Noise comes in as an argument.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+_HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
+
+
+@dataclass(frozen=True)
+class DiagonalGaussian:
+    """N(mean, diag(std²)); `mean` and `std` are [B, A]."""
+
+    mean: Tensor
+    std: Tensor
+
+    def log_prob(self, action: Tensor) -> Tensor:
+        """Log density of `action` [B, A], summed over dimensions: [B]."""
+        z = (action - self.mean) / self.std
+        return (-0.5 * z.square() - self.std.log() - _HALF_LOG_TWO_PI).sum(-1)
+
+    def entropy(self) -> Tensor:
+        """½ Σ log(2πe σ²) in nats: [B]."""
+        return (0.5 + _HALF_LOG_TWO_PI + self.std.log()).sum(-1)
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """The action for standard normal `noise` [B, A]."""
+        return self.mean + self.std * noise
+
+    def mode(self) -> Tensor:
+        """The most likely action: [B, A]."""
+        return self.mean
+
+    def kl(self, other: DiagonalGaussian) -> Tensor:
+        """KL(self ‖ other) in nats: [B]."""
+        ratio = self.std / other.std
+        shift = (self.mean - other.mean) / other.std
+        return (0.5 * (ratio.square() + shift.square() - 1) - ratio.log()).sum(-1)
+
+    def product(
+        self, other: DiagonalGaussian, weight: Tensor, epsilon: float = 0.0
+    ) -> DiagonalGaussian:
+        """Product of experts self · other^weight (PrefPoE, Eq. 5), diagonal case.
+
+        Precisions are 1 / (σ² + epsilon); the released artefact uses 1e-8, the equation 0.
+        """
+        precision = 1 / (self.std.square() + epsilon)
+        weighted = weight / (other.std.square() + epsilon)
+        variance = 1 / (precision + weighted)
+        mean = variance * (precision * self.mean + weighted * other.mean)
+        return DiagonalGaussian(mean, variance.sqrt())
+
+    def average(self, other: DiagonalGaussian) -> DiagonalGaussian:
+        """One Gaussian with the averages of both means and both standard deviations."""
+        return DiagonalGaussian((self.mean + other.mean) / 2, (self.std + other.std) / 2)
+
+    def clamp_std(self, bounds: tuple[float, float] | None) -> DiagonalGaussian:
+        """The same with std clamped to `bounds`, or itself where there are none."""
+        return self if bounds is None else DiagonalGaussian(self.mean, self.std.clamp(*bounds))
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """A distribution over K choices; `log_probs` [B, K] are normalised."""
+
+    log_probs: Tensor
+
+    @classmethod
+    def from_logits(cls, logits: Tensor) -> Categorical:
+        """Normalise `logits` [B, K]."""
+        return cls(torch.log_softmax(logits, -1))
+
+    def log_prob(self, action: Tensor) -> Tensor:
+        """Log probability of the integer `action` [B]: [B]."""
+        return self.log_probs.gather(-1, action.unsqueeze(-1)).squeeze(-1)
+
+    def entropy(self) -> Tensor:
+        """−Σ p log p in nats: [B]."""
+        return -(self.log_probs.exp() * self.log_probs).sum(-1)
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """The choice for standard Gumbel `noise` [B, K] (Gumbel-max): integers [B]."""
+        return (self.log_probs + noise).argmax(-1)
+
+    def mode(self) -> Tensor:
+        """The most likely choice: integers [B]."""
+        return self.log_probs.argmax(-1)
+
+    def kl(self, other: Categorical) -> Tensor:
+        """KL(self ‖ other) in nats: [B]."""
+        return (self.log_probs.exp() * (self.log_probs - other.log_probs)).sum(-1)
+
+    def product(self, other: Categorical, weight: Tensor, epsilon: float = 0.0) -> Categorical:
+        """Product of experts self · other^weight, normalised (PrefPoE, Eq. 7); `epsilon` has no meaning."""
+        return Categorical.from_logits(self.log_probs + weight * other.log_probs)
+
+    def average(self, other: Categorical) -> Categorical:
+        """The mixture with equal weights: averaged probabilities."""
+        pair = torch.stack((self.log_probs, other.log_probs))
+        return Categorical(torch.logsumexp(pair, 0) - math.log(2))
+
+    def clamp_std(self, bounds: tuple[float, float] | None) -> Categorical:
+        """Itself: a categorical has no standard deviation."""
+        return self
+
+
+Distribution = TypeVar("Distribution", DiagonalGaussian, Categorical)

@@ -1,0 +1,214 @@
+"""What a shard leaves behind: learning curve, evaluation, diagnostics, weights and provenance.
+
+A record is a folder. `record.json` is written last and holds the checksum of every other file, so a record
+exists if and only if `record.json` does, and a damaged one is noticed when it is read. A record is never
+overwritten: writing to a path that holds one raises RecordError.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from algorithms.cell import Shard, content_hash
+from algorithms.specification import SpecificationError
+
+FORMAT = 1
+CURVE, EVALUATION, DIAGNOSTICS = "curve.parquet", "evaluation.parquet", "diagnostics.parquet"
+WEIGHTS = "weights.safetensors"
+REPORTED_PACKAGES = ("torch", "numpy", "envpool", "mujoco", "gymnasium", "pandas", "pyarrow")
+
+
+class RecordError(SpecificationError):
+    """A record file is missing, damaged, foreign, or would be overwritten."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record on disk; its tables are read when asked for."""
+
+    folder: Path
+    meta: Mapping[str, Any]
+
+    @property
+    def curve(self) -> pd.DataFrame:
+        """Mean return of the training episodes that ended in each bin of steps."""
+        return self._table(CURVE)
+
+    @property
+    def evaluation(self) -> pd.DataFrame:
+        """Return and length of every evaluation episode."""
+        return self._table(EVALUATION)
+
+    @property
+    def diagnostics(self) -> pd.DataFrame:
+        """Losses, entropies and divergences of the updates, averaged in each bin of steps."""
+        return self._table(DIAGNOSTICS)
+
+    def _table(self, name: str) -> pd.DataFrame:
+        try:
+            return pd.read_parquet(self.folder / name)
+        except (OSError, pa.ArrowException) as error:
+            raise RecordError(f"{self.folder / name}: cannot be read: {error}") from error
+
+
+def read_record(folder: Path) -> Record:
+    """The record in `folder`, its hash and the checksum of every file verified.
+
+    Raises RecordError naming the file that is missing, damaged or not of this project.
+    """
+    path = folder / "record.json"
+    try:
+        meta = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise RecordError(f"{path}: not valid JSON (truncated?): {error}") from error
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        raise RecordError(f"{path}: not a record of format {FORMAT}; delete it to train it again")
+    missing = {"hash", "shard", "members", "files", "provenance"} - set(meta)
+    if missing:
+        raise RecordError(f"{path}: key {sorted(missing)[0]!r} is missing")
+    actual = content_hash(meta["shard"])
+    if meta["hash"] != actual:
+        raise RecordError(f"{path}: hash: {meta['hash']!r} does not match its content ({actual})")
+    for name, checksum in meta["files"].items():
+        if not (folder / name).is_file() or _sha256(folder / name) != checksum:
+            raise RecordError(f"{folder / name}: missing or damaged (checksum differs)")
+    return Record(folder, meta)
+
+
+def write_record(
+    folder: Path,
+    shard: Shard,
+    members: list[dict[str, Any]],
+    tables: Mapping[str, pd.DataFrame],
+    weights: Mapping[str, NDArray[Any]],
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write a record into `folder`, `record.json` last.
+
+    `tables` is keyed by file name. Raises RecordError if `folder` holds a record already.
+    """
+    refuse_to_overwrite(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        with atomic_path(folder / name) as path:
+            pq.write_table(pa.Table.from_pandas(table, preserve_index=False), path)
+    with atomic_path(folder / WEIGHTS) as path:
+        save_file(dict(weights), path)
+    meta = {
+        "format": FORMAT,
+        "hash": shard.hash,
+        "shard": shard.content(),
+        "members": members,
+        "files": {name: _sha256(folder / name) for name in (*tables, WEIGHTS)},
+        "provenance": dict(provenance),
+    }
+    write_json(folder / "record.json", meta)
+
+
+def refuse_to_overwrite(folder: Path) -> None:
+    """Raise RecordError if `folder` already holds a record."""
+    if (folder / "record.json").exists():
+        raise RecordError(f"{folder}: holds a record already; it is never overwritten")
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that replaces it, synced to disk, when the block ends well."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write `data` to `path` atomically."""
+    with atomic_path(path) as temporary:
+        text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def binned(
+    rows: pd.DataFrame, steps: int, bins: int, means: tuple[str, ...], count: str | None = None
+) -> pd.DataFrame:
+    """Average `means` of `rows` over `bins` equal intervals of [0, steps] for each member.
+
+    `rows` has columns member, seed, step and `means`. A bin is named by its right edge; `count` adds a
+    column with the number of rows in it. Bins without a row are left out.
+    """
+    edge = np.ceil(rows["step"].to_numpy() * bins / steps).clip(1, bins)
+    step = np.round(edge * steps / bins).astype(np.int64)
+    grouped = rows.assign(step=step).groupby(["member", "seed", "step"], sort=True)
+    table = grouped[list(means)].mean()
+    if count is not None:
+        table[count] = grouped.size().astype(np.int32)
+    return table.reset_index()
+
+
+@cache
+def environment_provenance() -> dict[str, Any]:
+    """Machine, library versions and commit: kept beside a result, never part of its identity."""
+    return {
+        "machine": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": {name: metadata.version(name) for name in REPORTED_PACKAGES},
+        "commit": _git("rev-parse", "HEAD"),
+        "dirty": bool(_git("status", "--porcelain", "--", "algorithms", "envs")),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ("git", *arguments),
+            cwd=Path(__file__).parent.parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,36 @@
+"""(member seed, purpose, index) → an independent random stream.
+
+Every random number of the project is drawn from here. A stream depends on its member alone, never on
+which other members train beside it, so a member of a population sees the noise that it would see alone.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Purpose(IntEnum):
+    """What a stream is for. The numbers are part of every result: never renumber them."""
+
+    INITIALISATION = 0
+    ACTION_NOISE = 1
+    MINIBATCHES = 2
+    TRAINING_ENVIRONMENT = 3
+    EVALUATION_ENVIRONMENT = 4
+
+
+def stream(seed: int, purpose: Purpose, index: int = 0) -> np.random.Generator:
+    """The generator of one member, purpose and index (an iteration, a segment or an episode)."""
+    return np.random.Generator(np.random.PCG64(_sequence(seed, purpose, index)))
+
+
+def environment_seeds(seed: int, purpose: Purpose, index: int, count: int) -> list[int]:
+    """`count` seeds for simulators, in [0, 2³¹): EnvPool takes C++ ints."""
+    words = _sequence(seed, purpose, index).generate_state(count, np.uint32)
+    return [int(word) & 0x7FFFFFFF for word in words]
+
+
+def _sequence(seed: int, purpose: Purpose, index: int) -> np.random.SeedSequence:
+    return np.random.SeedSequence((seed, int(purpose), index))
