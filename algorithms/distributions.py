@@ -7,8 +7,9 @@ A action dimensions, K choices. Noise comes in as an argument.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -16,8 +17,44 @@ from torch import Tensor
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 
 
+class Distribution(ABC):
+    """What a method may ask of a policy, whatever the action space."""
+
+    @abstractmethod
+    def log_prob(self, action: Tensor) -> Tensor:
+        """Log density or probability of `action`: [B]."""
+
+    @abstractmethod
+    def entropy(self) -> Tensor:
+        """Entropy in nats: [B]."""
+
+    @abstractmethod
+    def sample(self, noise: Tensor) -> Tensor:
+        """The action for this distribution's standard `noise`."""
+
+    @abstractmethod
+    def mode(self) -> Tensor:
+        """The most likely action."""
+
+    @abstractmethod
+    def kl(self, other: Self) -> Tensor:
+        """KL(self ‖ other) in nats: [B]."""
+
+    @abstractmethod
+    def product(self, other: Self, weight: Tensor, epsilon: float = 0.0) -> Self:
+        """Product of experts self · other^weight, normalised."""
+
+    @abstractmethod
+    def average(self, other: Self) -> Self:
+        """Equal-weight average of the two in parameter or probability space."""
+
+    @abstractmethod
+    def clamp_std(self, bounds: tuple[float, float] | None) -> Self:
+        """The same with standard deviations clamped to `bounds`, where it has any."""
+
+
 @dataclass(frozen=True)
-class DiagonalGaussian:
+class DiagonalGaussian(Distribution):
     """N(mean, diag(std²)); `mean` and `std` are [B, A]."""
 
     mean: Tensor
@@ -69,7 +106,7 @@ class DiagonalGaussian:
 
 
 @dataclass(frozen=True)
-class Categorical:
+class Categorical(Distribution):
     """A distribution over K choices; `log_probs` [B, K] are normalised."""
 
     log_probs: Tensor
@@ -111,6 +148,3 @@ class Categorical:
     def clamp_std(self, bounds: tuple[float, float] | None) -> Categorical:
         """Itself: a categorical has no standard deviation."""
         return self
-
-
-Distribution = TypeVar("Distribution", DiagonalGaussian, Categorical)

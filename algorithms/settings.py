@@ -45,8 +45,8 @@ class Settings(Strict):
 class PPO(Settings):
     """Proximal policy optimisation; defaults are CleanRL's `ppo_continuous_action`.
 
-    Time is counted in environment steps of one member. `backbone` is "separate" for CleanRL's two
-    networks, "shared" for one encoder that feeds policy and critic.
+    `backbone` is "separate" where the critic is a network of its own, "shared" where it is a linear layer
+    on the policy's encoder.
     """
 
     family: ClassVar[str] = "ppo"
@@ -58,6 +58,7 @@ class PPO(Settings):
     value_coefficient: NonNegative = 0.5
     entropy_coefficient: NonNegative = 0.0
     max_grad_norm: Positive = 0.5
+    adam_epsilon: Positive = 1e-5
 
     environments: Count = 1
     rollout_steps: Count = 2048
@@ -108,7 +109,8 @@ class PrefPoE(PPO):
 
     `fusion` says how rollouts, ratio and evaluation see the two experts: "product" (Eq. 5, 7),
     "average" (Table 2's linear fusion) or "none" (the main policy alone). `std` is "head" for
-    log-std as a function of the state (Eq. 1), "parameter" for one free vector. `entropy_sign` is
+    log-std as a function of the state (Eq. 1), "parameter" for one free vector; both start at
+    `initial_log_std`. `entropy_sign` is
     the sign of α·H in the preference loss: −1 in Eq. 2, +1 in Eq. 16.
     """
 
@@ -120,7 +122,6 @@ class PrefPoE(PPO):
     consistency_coefficient: NonNegative = 0.063
     preference_coefficient: NonNegative = 0.032
 
-    backbone: Literal["actor", "shared"] = "actor"  # type: ignore[assignment]
     fusion: Literal["product", "average", "none"] = "product"
     std: Literal["head", "parameter"] = "head"
     std_range: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] | None = None

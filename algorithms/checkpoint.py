@@ -1,0 +1,111 @@
+"""The state of a shard between two segments, on disk: replaced atomically, resumed to the same bits."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from algorithms.normalize import Normalizer
+from algorithms.population import Learners
+from algorithms.records import RecordError, atomic_path
+from algorithms.rollout import Episodes
+
+CHECKPOINT = "checkpoint.safetensors"
+_LEARNERS = ("theta", "first_moment", "second_moment", "alive")
+
+
+@dataclass
+class TrainingState:
+    """All that one segment hands to the next. Arrays are [P] unless said otherwise; P members.
+
+    `diagnostics` holds, for every iteration so far, one value a member for each name in
+    `diagnostic_names`: [iterations, P, names]. `diverged_at` is −1 where a member still learns.
+    """
+
+    learners: Learners
+    normalizer: Normalizer
+    episodes: Episodes
+    cut: NDArray[np.int64]
+    diverged_at: NDArray[np.int64]
+    diagnostic_names: tuple[str, ...] = ()
+    diagnostics: list[NDArray[np.float64]] = field(default_factory=list)
+    segment: int = 0
+    training_seconds: float = 0.0
+    compile_seconds: float = 0.0
+    resumed: int = 0
+    mode: str = "eager"
+
+
+def save(state: TrainingState, folder: Path, shard_hash: str) -> None:
+    """Replace the checkpoint in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {
+        "cut": state.cut,
+        "diverged_at": state.diverged_at,
+        "diagnostics": np.array(state.diagnostics),
+        "episodes.member": np.array(state.episodes.member, dtype=np.int64),
+        "episodes.step": np.array(state.episodes.step, dtype=np.int64),
+        "episodes.return": np.array(state.episodes.episode_return, dtype=np.float64),
+        "episodes.length": np.array(state.episodes.length, dtype=np.int64),
+    } | {f"normalizer.{name}": array for name, array in state.normalizer.state().items()}
+    tensors = {name: torch.from_numpy(array).contiguous() for name, array in arrays.items()}
+    for name in _LEARNERS:
+        tensors[f"learners.{name}"] = getattr(state.learners, name).cpu().contiguous()
+    scalars = {
+        "hash": shard_hash,
+        "updates": state.learners.updates,
+        "diagnostic_names": state.diagnostic_names,
+        "segment": state.segment,
+        "training_seconds": state.training_seconds,
+        "compile_seconds": state.compile_seconds,
+        "resumed": state.resumed,
+        "mode": state.mode,
+    }
+    with atomic_path(folder / CHECKPOINT) as path:
+        save_file(tensors, path, metadata={"state": json.dumps(scalars)})
+
+
+def restore(state: TrainingState, folder: Path, shard_hash: str) -> bool:
+    """Take over the checkpoint in `folder` if there is one; say whether there was.
+
+    Raises RecordError if the file is damaged or belongs to another shard.
+    """
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return False
+    try:
+        with safe_open(path, framework="pt") as stored:
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+            scalars = json.loads(stored.metadata()["state"])
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise RecordError(f"{path}: damaged ({error}); delete it to start over") from error
+    if scalars["hash"] != shard_hash:
+        raise RecordError(f"{path}: belongs to shard {scalars['hash']}, not {shard_hash}")
+    device = state.learners.theta.device
+    moved = (tensors[f"learners.{name}"].to(device) for name in _LEARNERS)
+    state.learners = Learners(*moved, updates=scalars["updates"])
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    prefix = "normalizer."
+    state.normalizer.restore(
+        {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
+    )
+    state.episodes.member = arrays["episodes.member"].tolist()
+    state.episodes.step = arrays["episodes.step"].tolist()
+    state.episodes.episode_return = arrays["episodes.return"].tolist()
+    state.episodes.length = arrays["episodes.length"].tolist()
+    state.cut, state.diverged_at = arrays["cut"].copy(), arrays["diverged_at"].copy()
+    state.diagnostics = list(arrays["diagnostics"])
+    state.diagnostic_names = tuple(scalars["diagnostic_names"])
+    state.segment = scalars["segment"]
+    state.training_seconds = scalars["training_seconds"]
+    state.compile_seconds = scalars["compile_seconds"]
+    state.resumed = scalars["resumed"] + 1
+    state.mode = scalars["mode"]
+    return True

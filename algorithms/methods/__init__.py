@@ -1,0 +1,5 @@
+"""One file per family, always in the order init, act, loss: family name → module."""
+
+from algorithms.methods import ppo, prefpoe
+
+FAMILIES = {"ppo": ppo, "prefpoe": prefpoe}

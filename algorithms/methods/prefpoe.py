@@ -1,0 +1,96 @@
+"""PrefPoE: PPO whose policy is a product of experts, one of which learns which actions are good.
+
+Anonymous, arXiv 2511.08241. Symbols and shapes as in ppo.py; equation numbers are the paper's. Where the paper
+is silent, `paper_figures/prefpoe/paper.yaml` says what was chosen and why.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from algorithms.distributions import Distribution
+from algorithms.methods import ppo
+from algorithms.methods.ppo import HEAD_GAIN, Batch, Diagnostics, Hyperparameters, critic
+from algorithms.networks import TRUNK_GAIN, Parameters, init_mlp
+from algorithms.settings import PrefPoE
+from envs.registry import Discrete, Environment
+
+__all__ = ["act", "critic", "init", "loss"]
+
+def init(settings: PrefPoE, world: Environment, rng: np.random.Generator) -> Parameters:
+    """Fresh parameters: encoder "actor" with heads "policy" and "preference", and a value function."""
+    parameters = init_mlp(rng, "actor", (world.observation_size, *settings.hidden), TRUNK_GAIN)
+    for name in ("policy", "preference"):
+        parameters |= ppo.init_head(rng, name, settings, world)
+        if isinstance(world.action, Discrete):
+            continue
+        log_std = torch.full((world.action.size,), settings.initial_log_std)
+        if settings.std == "parameter":
+            parameters[f"{name}.log_std"] = log_std
+        else:
+            sizes = (settings.hidden[-1], world.action.size)
+            parameters |= init_mlp(rng, f"{name}.log_std", sizes, HEAD_GAIN)
+            parameters[f"{name}.log_std.0.bias"] = log_std
+    return parameters | ppo.init_value(rng, settings, world)
+
+
+def act(
+    parameters: Parameters, observation: Tensor, hyper: Hyperparameters, settings: PrefPoE
+) -> Distribution:
+    """π_fused (Eq. 5, 7), or what an ablation puts in its place."""
+    return _fuse(*experts(parameters, observation, settings), hyper, settings)
+
+
+def loss(
+    parameters: Parameters, batch: Batch, hyper: Hyperparameters, settings: PrefPoE
+) -> tuple[Tensor, Diagnostics]:
+    """L_total = L_PPO + w_pref L_pref + w_cons L_cons (Eq. 6)."""
+    main, preference = experts(parameters, batch.observation, settings)
+    fused = _fuse(main, preference, hyper, settings)
+    value = critic(parameters, batch.observation, settings)
+    total, diagnostics = ppo.ppo_loss(fused, value, batch, hyper, settings)
+    preference_loss = advantage_guided(preference, batch, hyper, settings.entropy_sign)
+    consistency = fused.kl(preference).mean()
+    total = (
+        total
+        + hyper["preference_coefficient"] * preference_loss
+        + hyper["consistency_coefficient"] * consistency
+    )
+    return total, diagnostics | {
+        "preference_loss": preference_loss,
+        "consistency_loss": consistency,
+        "main_entropy": main.entropy().mean(),
+        "preference_entropy": preference.entropy().mean(),
+    }
+
+
+def experts(
+    parameters: Parameters, observation: Tensor, settings: PrefPoE
+) -> tuple[Distribution, Distribution]:
+    """π_θ and π_pref on the shared encoder (Eq. 1), the latter's σ clamped where settings say so."""
+    features = ppo.encode(parameters, observation, settings)
+    main = ppo.head(parameters, "policy", features, settings)
+    preference = ppo.head(parameters, "preference", features, settings)
+    return main, preference.clamp_std(settings.std_range)
+
+
+def advantage_guided(
+    preference: Distribution, batch: Batch, hyper: Hyperparameters, entropy_sign: int
+) -> Tensor:
+    """L_pref = −β₁ E[A_norm log π_pref(a|s)] ∓ α H(π_pref) (Eq. 2; Eq. 16 has the other sign)."""
+    weighted = (ppo.normalized(batch.advantage) * preference.log_prob(batch.action)).mean()
+    entropy = preference.entropy().mean()
+    return -hyper["beta_1"] * weighted + entropy_sign * hyper["alpha"] * entropy
+
+
+def _fuse(
+    main: Distribution, preference: Distribution, hyper: Hyperparameters, settings: PrefPoE
+) -> Distribution:
+    if settings.fusion == "none":
+        return main
+    if settings.fusion == "average":
+        return main.average(preference)
+    fused = main.product(preference, hyper["fusion_weight"], settings.precision_epsilon)
+    return fused.clamp_std(settings.std_range)

@@ -1,0 +1,72 @@
+"""What a running shard tells the outside: a small file that is replaced about once a second, or a bar."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from tqdm import tqdm
+
+from algorithms.cell import Shard
+from algorithms.records import write_json
+
+INTERVAL_SECONDS = 1.0
+
+
+class Progress:
+    """Reports the steps of one shard to `<scratch>/progress.json`, and to a bar if `bar` and a terminal."""
+
+    def __init__(self, shard: Shard, scratch: Path, bar: bool) -> None:
+        self.shard, self.path = shard, scratch / "progress.json"
+        scratch.mkdir(parents=True, exist_ok=True)
+        steps = shard.cell.iterations * shard.cell.settings.batch_size
+        self.total = steps * len(shard.members)
+        self.done = self.session = 0
+        self.phase = "starting"
+        self._started = self._written = 0.0
+        self._bar = tqdm(
+            total=self.total,
+            unit="step",
+            unit_scale=True,
+            desc=f"{shard.cell.method} {shard.cell.environment}",
+            disable=not (bar and sys.stderr.isatty()),
+        )
+
+    def enter(self, phase: str, done: int) -> None:
+        """Begin a phase at `done` steps of all members together."""
+        self.phase, self.done, self.session = phase, done, 0
+        self._started = time.perf_counter()
+        self._bar.n = done
+        self._bar.set_postfix_str(phase)
+        self._write()
+
+    def advance(self, steps: int) -> None:
+        """Count `steps` more steps of all members together."""
+        self.done += steps
+        self.session += steps
+        self._bar.update(steps)
+        if time.perf_counter() - self._written > INTERVAL_SECONDS:
+            self._write()
+
+    def close(self) -> None:
+        """Take the file and the bar away."""
+        self._bar.close()
+        self.path.unlink(missing_ok=True)
+
+    def _write(self) -> None:
+        self._written = time.perf_counter()
+        elapsed = self._written - self._started
+        rate = self.session / elapsed if self.session and elapsed > 0 else 0.0
+        state = {
+            "shard": self.shard.name,
+            "hash": self.shard.hash,
+            "step": self.done,
+            "steps": self.total,
+            "steps_per_second": rate,
+            "phase": self.phase,
+            "updated": time.time(),
+            "pid": os.getpid(),
+        }
+        write_json(self.path, state)

@@ -1,0 +1,171 @@
+"""Lock-step collection of experience by all members of a population.
+
+Shapes: P members, E environments a member, T steps, N = T·E transitions, O observation, A action.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from algorithms.cell import Shard
+from algorithms.methods.ppo import Batch
+from algorithms.normalize import Normalizer
+from algorithms.population import Learners, Population
+from algorithms.returns import generalized_advantages
+from algorithms.seeding import Purpose, environment_seeds, stream
+from envs.pool import Pool, Step
+from envs.registry import Discrete
+
+
+@dataclass
+class Episodes:
+    """Finished training episodes of all members, in the order in which they ended."""
+
+    member: list[int] = field(default_factory=list)
+    step: list[int] = field(default_factory=list)
+    episode_return: list[float] = field(default_factory=list)
+    length: list[int] = field(default_factory=list)
+
+
+class Transitions(NamedTuple):
+    """A rollout as it was collected: [T, P, E, …] each."""
+
+    observation: Tensor
+    action: Tensor
+    reward: Tensor
+    terminated: Tensor
+    ended: Tensor
+    successor: Tensor
+
+
+class Collector:
+    """The environments of one segment and what is running in them.
+
+    Copy p·E + e belongs to member p. Its seed comes from (member seed, segment), so a segment is the same
+    whether or not training was interrupted before it.
+    """
+
+    def __init__(
+        self, shard: Shard, segment: int, normalizer: Normalizer, episodes: Episodes, threads: int
+    ) -> None:
+        self.settings = shard.cell.settings
+        self.members, self.copies = len(shard.members), self.settings.environments
+        seeds = [
+            seed
+            for member in shard.members
+            for seed in environment_seeds(
+                member.seed, Purpose.TRAINING_ENVIRONMENT, segment, self.copies
+            )
+        ]
+        self.shard, self.normalizer, self.episodes = shard, normalizer, episodes
+        self.pool = Pool(shard.cell.world, seeds, threads)
+        self.normalizer.new_segment()
+        self.observation = self.normalizer.observe(self.pool.reset())
+        self._return = np.zeros(self.pool.size)
+        self._length = np.zeros(self.pool.size, dtype=np.int64)
+
+    def cut_episodes(self) -> NDArray[np.int64]:
+        """Episodes of each member that are running now and that a segment boundary would cut: [P]."""
+        running = (self._length > 0).reshape(self.members, self.copies)
+        return running.sum(axis=1).astype(np.int64)
+
+    def collect(self, population: Population, learners: Learners, iteration: int) -> Batch:
+        """One rollout of every member with advantages and value targets: Batch of [P, N, …]."""
+        steps = self.settings.rollout_steps
+        lead = (steps, self.members, self.copies)
+        noise = torch.from_numpy(self._noise(iteration)).to(population.device)
+        observations = np.empty(
+            (steps, self.pool.size, self.shard.cell.world.observation_size), np.float32
+        )
+        successors = np.empty_like(observations)
+        actions: list[Tensor] = []
+        rewards = np.empty((steps, self.pool.size), np.float32)
+        terminated = np.empty((steps, self.pool.size), bool)
+        ended = np.zeros((steps, self.pool.size), bool)
+        for t in range(steps):
+            observations[t] = self.observation
+            seen = torch.from_numpy(observations[t]).to(population.device)
+            action = population.sample(learners, seen.view(*lead[1:], -1), noise[t])
+            actions.append(action)
+            step = self.pool.step(action.flatten(0, 1).cpu().numpy())
+            rewards[t] = self.normalizer.reward(step.reward, step.terminated)
+            successors[t] = self.observation = self.normalizer.observe(step.successor)
+            terminated[t] = step.terminated
+            ended[t, step.ended] = True
+            self._finish(step, (iteration * steps + t + 1) * self.copies)
+        arrays = (rewards, terminated, ended, observations, successors)
+        tensors = (torch.from_numpy(array).to(population.device) for array in arrays)
+        reward, stop, end, seen, reached = (x.view(*lead, *x.shape[2:]) for x in tensors)
+        done = torch.stack(actions)
+        return self._batch(population, learners, Transitions(seen, done, reward, stop, end, reached))
+
+    def _finish(self, step: Step, now: int) -> None:
+        """Book the episodes that `step` ended and begin the next ones."""
+        self._return += step.reward
+        self._length += 1
+        if not step.ended.size:
+            return
+        for copy in step.ended:
+            self.episodes.member.append(int(copy) // self.copies)
+            self.episodes.step.append(now)
+            self.episodes.episode_return.append(float(self._return[copy]))
+            self.episodes.length.append(int(self._length[copy]))
+        self._return[step.ended] = 0.0
+        self._length[step.ended] = 0
+        self.observation = self.observation.copy()
+        self.observation[step.ended] = self.normalizer.observe(step.fresh, step.ended)
+
+    def _noise(self, iteration: int) -> NDArray[np.float32]:
+        """Action noise [T, P, E, A]: standard normal, or standard Gumbel for discrete actions."""
+        space = self.shard.cell.world.action
+        shape = (self.settings.rollout_steps, self.copies, space.size)
+        columns = []
+        for member in self.shard.members:
+            generator = stream(member.seed, Purpose.ACTION_NOISE, iteration)
+            if isinstance(space, Discrete):
+                columns.append(generator.gumbel(size=shape).astype(np.float32))
+            else:
+                columns.append(generator.standard_normal(shape, dtype=np.float32))
+        return np.stack(columns, axis=1)
+
+    def _batch(
+        self, population: Population, learners: Learners, rollout: Transitions
+    ) -> Batch:
+        """Advantages (GAE) and value targets of a rollout."""
+        seen, done = _per_member(rollout.observation), _per_member(rollout.action)
+        log_prob, value = population.assess(learners, seen, done)
+        next_value = population.values(learners, _per_member(rollout.successor))
+        shape = (self.members, self.settings.rollout_steps, self.copies)
+        stops = rollout.terminated if self.settings.bootstrap_truncation else rollout.ended
+        advantage = torch.vmap(generalized_advantages)(
+            rollout.reward.movedim(1, 0),
+            value.view(shape),
+            next_value.view(shape),
+            (~stops).movedim(1, 0).to(value.dtype),
+            (~rollout.ended).movedim(1, 0).to(value.dtype),
+            population.hyper["gamma"],
+            population.hyper["gae_lambda"],
+        ).reshape(value.shape)
+        return Batch(seen, done, log_prob, advantage, advantage + value, value)
+
+
+def minibatches(shard: Shard, iteration: int) -> Tensor:
+    """Which transitions each update of the iteration sees: [updates, P, B], a new shuffle every epoch."""
+    settings = shard.cell.settings
+    columns = []
+    for member in shard.members:
+        generator = stream(member.seed, Purpose.MINIBATCHES, iteration)
+        order = [generator.permutation(settings.batch_size) for _ in range(settings.epochs)]
+        columns.append(np.stack(order).reshape(-1, settings.minibatch_size))
+    return torch.from_numpy(np.stack(columns, axis=1))
+
+
+def _per_member(x: Tensor) -> Tensor:
+    """[T, P, E, …] → [P, T·E, …], contiguous."""
+    return x.movedim(1, 0).flatten(1, 2).contiguous()

@@ -1,0 +1,362 @@
+"""Train one shard: the loop that reads like the papers' pseudocode, and its command line.
+
+    python -m algorithms.train --method prefpoe --env HalfCheetah-v4 --seed 0
+    python -m algorithms.train --paper paper_figures/prefpoe --scale quick --shard 1ea9ba3317b8 …
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+
+from algorithms import checkpoint, records
+from algorithms.cell import (
+    SCALES,
+    Member,
+    Protocol,
+    Shard,
+    load_plan,
+    make_cell,
+    require_scale,
+)
+from algorithms.checkpoint import TrainingState
+from algorithms.evaluate import evaluate
+from algorithms.normalize import Normalizer
+from algorithms.population import Population, compiler_found, should_compile
+from algorithms.progress import Progress
+from algorithms.rollout import Collector, Episodes, minibatches
+from algorithms.settings import METHODS
+from algorithms.specification import SpecificationError
+
+Mode = Literal["auto", "eager", "compiled"]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Where and how a shard is computed. Kept as provenance, never part of its identity."""
+
+    device: str = "cpu"
+    threads: int = 1
+    mode: Mode = "auto"
+
+
+def train(shard: Shard, record: Path, scratch: Path, on: Resources, bar: bool = False) -> None:
+    """Train all members of `shard`, evaluate them and write the record.
+
+    Interrupted anywhere, a second call continues from the last segment to the same bits. Raises
+    RecordError if `record` exists.
+    """
+    records.refuse_to_overwrite(record)
+    torch.set_num_threads(on.threads)
+    started = datetime.now(UTC)
+    state, population = prepare(shard, scratch, on)
+    progress = Progress(shard, scratch, bar)
+    try:
+        warm_up(population, state, progress)
+        for segment in range(state.segment, segments(shard)):
+            train_segment(shard, population, state, segment, on.threads, progress)
+            checkpoint.save(state, scratch, shard.hash)
+        progress.enter("evaluating", progress.total)
+        evaluation = evaluate(
+            shard, population, state.learners, state.normalizer, on.threads
+        )
+        tables = {
+            records.CURVE: learning_curve(shard, state),
+            records.EVALUATION: evaluation,
+            records.DIAGNOSTICS: diagnostics(shard, state),
+        }
+        provenance = how_it_ran(shard, state, on, started)
+        records.write_record(
+            record, shard, member_entries(shard, state), tables, weights(population, state), provenance
+        )
+        (scratch / checkpoint.CHECKPOINT).unlink(missing_ok=True)
+    finally:
+        progress.close()
+
+
+def prepare(shard: Shard, scratch: Path, on: Resources) -> tuple[TrainingState, Population]:
+    """The population, and its state: fresh, or where the last finished segment left it."""
+    settings, members = shard.cell.settings, len(shard.members)
+    compiled = decide_mode(shard, on.mode) == "compiled"
+    population = Population(shard, torch.device(on.device), compiled)
+    gamma = population.hyper["gamma"].double().cpu().numpy().repeat(settings.environments)
+    normalizer = Normalizer.create(
+        gamma,
+        shard.cell.world.observation_size,
+        settings.normalize_observations,
+        settings.normalize_rewards,
+    )
+    state = TrainingState(
+        population.learners(),
+        normalizer,
+        Episodes(),
+        np.zeros(members, dtype=np.int64),
+        np.full(members, -1, dtype=np.int64),
+    )
+    checkpoint.restore(state, scratch, shard.hash)
+    state.mode = "compiled" if compiled else "eager"
+    return state, population
+
+
+def decide_mode(shard: Shard, asked: Mode) -> Literal["eager", "compiled"]:
+    """Eager or compiled; says so in one line where there is no compiler to do what would pay."""
+    if asked == "eager" or (asked == "auto" and not should_compile(shard.cell)):
+        return "eager"
+    if not compiler_found():
+        print(
+            "no C++ compiler (c++, g++ or clang++) on PATH: training eagerly, several times slower",
+            file=sys.stderr,
+        )
+        return "eager"
+    return "compiled"
+
+
+def warm_up(population: Population, state: TrainingState, progress: Progress) -> None:
+    """Compile, if the population is compiled, and book the time apart from training."""
+    if not population.compiled:
+        return
+    progress.enter("compiling", 0)
+    start = time.perf_counter()
+    population.warm_up()
+    state.compile_seconds += time.perf_counter() - start
+
+
+def segments(shard: Shard) -> int:
+    """How many segments the shard's iterations fill; at most the protocol's number."""
+    return -(-shard.cell.iterations // shard.cell.segment_iterations)
+
+
+def train_segment(
+    shard: Shard,
+    population: Population,
+    state: TrainingState,
+    segment: int,
+    threads: int,
+    progress: Progress,
+) -> None:
+    """Collect and update for the iterations of one segment, in environments made for it."""
+    cell, settings = shard.cell, shard.cell.settings
+    start = time.perf_counter()
+    first = segment * cell.segment_iterations
+    per_iteration = settings.batch_size * len(shard.members)
+    progress.enter("training", first * per_iteration)
+    collector = Collector(shard, segment, state.normalizer, state.episodes, threads)
+    for iteration in range(first, min(first + cell.segment_iterations, cell.iterations)):
+        rollout = collector.collect(population, state.learners, iteration)
+        means = population.update(
+            state.learners,
+            rollout,
+            minibatches(shard, iteration).to(population.device),
+            population.scheduled(iteration),
+        )
+        state.diagnostic_names = tuple(sorted(means))
+        columns = torch.stack([means[name] for name in state.diagnostic_names], dim=1)
+        state.diagnostics.append(columns.double().cpu().numpy())
+        lost = ~state.learners.alive.cpu().numpy() & (state.diverged_at < 0)
+        state.diverged_at[lost] = (iteration + 1) * settings.batch_size
+        progress.advance(per_iteration)
+    state.cut += collector.cut_episodes()
+    state.segment = segment + 1
+    state.training_seconds += time.perf_counter() - start
+
+
+def learning_curve(shard: Shard, state: TrainingState) -> pd.DataFrame:
+    """Mean return and length of the training episodes that ended in each bin of steps."""
+    member = np.array(state.episodes.member, dtype=np.int32)
+    rows = pd.DataFrame(
+        {
+            "member": member,
+            "seed": _seeds(shard)[member],
+            "step": np.array(state.episodes.step, dtype=np.int64),
+            "return_mean": np.array(state.episodes.episode_return, dtype=np.float64),
+            "length_mean": np.array(state.episodes.length, dtype=np.float64),
+        }
+    )
+    lost = state.diverged_at[member]
+    rows = rows[(lost < 0) | (rows["step"].to_numpy() <= lost)]
+    return records.binned(
+        rows,
+        shard.cell.steps,
+        shard.cell.protocol.curve_rows,
+        ("return_mean", "length_mean"),
+        count="episodes",
+    )
+
+
+def diagnostics(shard: Shard, state: TrainingState) -> pd.DataFrame:
+    """Every diagnostic of the updates, averaged in each bin of steps."""
+    iterations, members = len(state.diagnostics), len(shard.members)
+    steps = (np.arange(iterations) + 1) * shard.cell.settings.batch_size
+    values = np.stack(state.diagnostics).reshape(iterations * members, -1)
+    rows = pd.DataFrame(values, columns=list(state.diagnostic_names))
+    rows.insert(0, "member", np.tile(np.arange(members, dtype=np.int32), iterations))
+    rows.insert(1, "seed", np.tile(_seeds(shard), iterations))
+    rows.insert(2, "step", np.repeat(steps, members))
+    bins = shard.cell.protocol.curve_rows
+    return records.binned(rows, shard.cell.steps, bins, state.diagnostic_names)
+
+
+def member_entries(shard: Shard, state: TrainingState) -> list[dict[str, Any]]:
+    """What became of each member, for record.json."""
+    finished = np.bincount(
+        np.array(state.episodes.member, dtype=np.int64), minlength=len(shard.members)
+    )
+    return [
+        {
+            **member.model_dump(mode="json"),
+            "status": "done" if state.diverged_at[index] < 0 else "diverged",
+            "diverged_at": None if state.diverged_at[index] < 0 else int(state.diverged_at[index]),
+            "episodes": int(finished[index]),
+            "episodes_cut": int(state.cut[index]),
+        }
+        for index, member in enumerate(shard.members)
+    ]
+
+
+def weights(population: Population, state: TrainingState) -> dict[str, np.ndarray[Any, Any]]:
+    """Every parameter with a leading member axis, and the observation statistics that go with them."""
+    stacked = torch.vmap(population.layout.unflatten)(state.learners.theta.cpu())
+    arrays = {name: tensor.contiguous().numpy() for name, tensor in stacked.items()}
+    moments = state.normalizer.observations
+    return arrays | {
+        "observation.mean": moments.mean,
+        "observation.variance": moments.variance,
+    }
+
+
+def how_it_ran(
+    shard: Shard, state: TrainingState, on: Resources, started: datetime
+) -> dict[str, Any]:
+    """Time, machine, versions and commit of this run."""
+    steps = shard.cell.iterations * shard.cell.settings.batch_size * len(shard.members)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "started": started.isoformat(timespec="seconds"),
+        "wall_seconds": round((datetime.now(UTC) - started).total_seconds(), 3),
+        "training_seconds": round(state.training_seconds, 3),
+        "compile_seconds": round(state.compile_seconds, 3),
+        "steps_per_second": round(steps / state.training_seconds, 1),
+        "resumed": state.resumed,
+        "mode": state.mode,
+        "device": on.device,
+        "threads": on.threads,
+        "peak_memory_mb": round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1),
+        **records.environment_provenance(),
+    }
+
+
+def _seeds(shard: Shard) -> np.ndarray[Any, np.dtype[np.int64]]:
+    return np.array([member.seed for member in shard.members], dtype=np.int64)
+
+
+def resolve_device(asked: str) -> str:
+    """"auto" is CUDA where there is a GPU, else the CPU. Raises SpecificationError if CUDA is not there."""
+    available = torch.cuda.is_available()
+    if asked == "cuda" and not available:
+        raise SpecificationError("--device: 'cuda' asked for but torch finds no GPU; allowed: cpu, auto")
+    return "cuda" if available and asked != "cpu" else "cpu"
+
+
+def shard_of_plan(paper: Path, scale: str, shard_hash: str) -> Shard:
+    """The planned shard with that hash. Raises SpecificationError."""
+    plan = load_plan(paper)
+    require_scale(plan, scale, paper)
+    shards = plan.all_shards(scale)
+    if shard_hash not in shards:
+        raise SpecificationError(
+            f"--shard: {shard_hash!r} is not planned in {paper / 'experiments.yaml'} at scale {scale}"
+        )
+    return shards[shard_hash]
+
+
+def shard_of_options(options: argparse.Namespace) -> Shard:
+    """One cell spelled out on the command line. Raises SpecificationError."""
+    overrides = {}
+    for assignment in options.set:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise SpecificationError(f"--set: {assignment!r} must be NAME=VALUE")
+        overrides[name] = yaml.safe_load(value)
+    twice = [seed for seed in options.seed if options.seed.count(seed) > 1]
+    if twice:
+        raise SpecificationError(f"--seed: {twice[0]} stands twice; seeds must differ")
+    protocol = Protocol(options.segments, options.evaluation_episodes, options.curve_rows)
+    cell = make_cell(options.method, options.env, overrides, options.steps, protocol)
+    return Shard(cell, tuple(Member(seed=seed) for seed in options.seed))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(prog="python -m algorithms.train", description=__doc__)
+    planned = p.add_argument_group("a shard of a paper's plan")
+    planned.add_argument("--paper", type=Path, help="folder with experiments.yaml")
+    planned.add_argument("--scale", choices=SCALES)
+    planned.add_argument("--shard", help="hash of the shard")
+    single = p.add_argument_group("one run, without a plan")
+    single.add_argument("--method", help=", ".join(METHODS))
+    single.add_argument("--env", help="environment")
+    single.add_argument("--seed", type=int, nargs="+", default=[0], help="one member a seed")
+    single.add_argument("--steps", type=int, default=1_000_000)
+    single.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    single.add_argument("--segments", type=int, default=20)
+    single.add_argument("--evaluation-episodes", type=int, default=100)
+    single.add_argument("--curve-rows", type=int, default=200)
+    p.add_argument("--records", type=Path, default=Path("results/runs"))
+    p.add_argument("--scratch", type=Path, default=Path("results/scratch"))
+    p.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--mode", choices=("auto", "eager", "compiled"), default="auto")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; 2 where what was asked for cannot be, 1 where training failed."""
+    options = parser().parse_args(argv)
+    try:
+        if options.paper is not None:
+            shard = shard_of_plan(options.paper, options.scale, options.shard)
+        elif options.method and options.env:
+            shard = shard_of_options(options)
+        else:
+            raise SpecificationError("give --method and --env, or --paper, --scale and --shard")
+        on = Resources(resolve_device(options.device), options.threads, options.mode)
+    except SpecificationError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    record, scratch = options.records / shard.name, options.scratch / shard.hash
+    try:
+        train(shard, record, scratch, on, bar=options.paper is None)
+    except Exception as error:
+        _book_failure(scratch, error)
+        return 2 if isinstance(error, SpecificationError) else 1
+    (scratch / "failure.json").unlink(missing_ok=True)
+    print(f"recorded {record}")
+    return 0
+
+
+def _book_failure(scratch: Path, error: Exception) -> None:
+    """Leave the reason where the ledger finds it, and say it."""
+    if not isinstance(error, SpecificationError):
+        traceback.print_exc()
+    print(f"error: {error}", file=sys.stderr)
+    scratch.mkdir(parents=True, exist_ok=True)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    message = f"{type(error).__name__}: {error}".splitlines()[0]
+    records.write_json(scratch / "failure.json", {"error": message, "log": None, "time": now})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""A batch of copies of one environment, stepped together, reset as soon as they end.
+
+The interface is numpy: observations [N, O] float64, rewards [N] float64, flags [N] bool; N copies, O numbers
+in an observation. EnvPool resets an ended copy on its *next* step, ignoring that step's action; a pool
+takes that step at once for just the copies that ended, so that every row it returns is a real transition.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.native import NATIVE
+from envs.registry import Continuous, Environment
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Indices = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step of the copies `index` returned, row by row.
+
+    `successor` is the observation that the transition led to; `ended` lists the rows whose episode is
+    over and `fresh` holds the first observations of their next episodes.
+    """
+
+    successor: Floats
+    reward: Floats
+    terminated: Flags
+    truncated: Flags
+    ended: NDArray[np.intp]
+    fresh: Floats
+
+    def next_observation(self) -> Floats:
+        """What to act on next: the successor, or the fresh observation where the episode is over."""
+        if not self.ended.size:
+            return self.successor
+        following = self.successor.copy()
+        following[self.ended] = self.fresh
+        return following
+
+
+class Simulator(Protocol):
+    """What a backend offers: raw observations, and a step that resets an ended copy instead."""
+
+    def reset(self) -> NDArray[Any]:
+        """First observations of all copies."""
+
+    def step(
+        self, action: NDArray[Any], index: Indices
+    ) -> tuple[NDArray[Any], NDArray[Any], Flags, Flags]:
+        """Observation, reward, terminated, truncated of the copies `index`."""
+
+
+class Pool:
+    """N copies of `environment`, copy i seeded by `seeds[i]` alone."""
+
+    def __init__(self, environment: Environment, seeds: Sequence[int], threads: int = 1) -> None:
+        self.environment = environment
+        self.size = len(seeds)
+        self._all = np.arange(self.size, dtype=np.int32)
+        self._simulator: Simulator = (
+            _EnvPool(environment, seeds, threads)
+            if environment.backend == "envpool"
+            else NATIVE[environment.name](seeds)
+        )
+
+    def reset(self) -> Floats:
+        """First observations of all copies, [N, O]."""
+        return self._encode(self._simulator.reset())
+
+    def step(self, action: NDArray[Any], index: Indices | None = None) -> Step:
+        """Step the copies `index` (all by default) with `action` [len(index), A] or [len(index)].
+
+        Continuous actions are clipped to the environment's bounds first.
+        """
+        index = self._all if index is None else index
+        space = self.environment.action
+        if isinstance(space, Continuous):
+            action = action.clip(space.low, space.high)
+        raw, reward, terminated, truncated = self._simulator.step(action, index)
+        ended = np.flatnonzero(terminated | truncated)
+        successor = self._encode(raw)
+        fresh = successor[:0]
+        if ended.size:
+            fresh = self._encode(self._simulator.step(action[ended], index[ended])[0])
+        return Step(successor, reward.astype(np.float64), terminated, truncated, ended, fresh)
+
+    def _encode(self, raw: NDArray[Any]) -> Floats:
+        if self.environment.one_hot:
+            return np.eye(self.environment.observation_size)[raw]
+        return raw.astype(np.float64)
+
+
+class _EnvPool:
+    """EnvPool behind the Simulator protocol. Its partial step returns just the copies asked for."""
+
+    def __init__(self, environment: Environment, seeds: Sequence[int], threads: int) -> None:
+        import envpool  # here: the registry and its readers must not load a simulator
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            self._pool = envpool.make_gymnasium(
+                environment.name,
+                num_envs=len(seeds),
+                seed=list(seeds),
+                num_threads=min(threads, len(seeds)),
+                max_episode_steps=environment.horizon,
+            )
+            self._dtype = self._pool.action_space.dtype
+
+    def reset(self) -> NDArray[Any]:
+        observation: NDArray[Any] = self._pool.reset()[0]
+        return observation
+
+    def step(
+        self, action: NDArray[Any], index: Indices
+    ) -> tuple[NDArray[Any], NDArray[Any], Flags, Flags]:
+        observation, reward, terminated, truncated, _ = self._pool.step(
+            action.astype(self._dtype), index
+        )
+        return observation, reward, terminated, truncated
