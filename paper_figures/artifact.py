@@ -1,0 +1,117 @@
+"""What every artifact module needs: its command line, the files it reads, and how its values are written."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from algorithms.cell import Plan, require_scale
+from algorithms.specification import SpecificationError
+from analysis.claims import load_claims, reported
+from analysis.paper import Paper, load_paper
+from analysis.statistics import write_parquet
+
+
+@dataclass(frozen=True)
+class Request:
+    """One artifact at one scale: whose it is, where its experiments lie, and the stem of its files."""
+
+    name: str
+    folder: Path
+    scale: str
+    experiments: Path
+    output: Path
+    paper: Paper
+    plan: Plan
+
+    @property
+    def title(self) -> str:
+        """The artifact's title in paper.yaml."""
+        return self.paper.artifacts[self.name].title
+
+    @property
+    def experiment(self) -> str:
+        """The experiment that the artifact shows."""
+        return self.paper.artifacts[self.name].experiments[0]
+
+    @property
+    def seeds(self) -> int:
+        """Members planned for each cell."""
+        return len(self.plan.scales[self.scale].seeds)
+
+    @property
+    def steps(self) -> dict[str, int]:
+        """Environments that the scale includes, with their steps a member."""
+        return dict(self.plan.experiments[self.experiment].steps[self.scale])
+
+    @property
+    def scale_words(self) -> str:
+        """The scale with its note; every scale but `paper` says that it is no replication."""
+        note = self.plan.scales[self.scale].note
+        said = self.scale == "paper" or "not a replication" in note
+        return f"Scale {self.scale} ({note}{'' if said else '; not a replication'})"
+
+    def reported(self, place: str) -> pd.DataFrame:
+        """What the paper prints at `place` (see analysis.claims.reported)."""
+        return reported(load_claims(self.folder), place)
+
+    def read(self, table: str) -> pd.DataFrame:
+        """`scores`, `curves` or `statistics` of the experiment. Raises SpecificationError."""
+        path = self.experiments / self.experiment / f"{table}.parquet"
+        try:
+            return pd.read_parquet(path)
+        except (OSError, pa.ArrowException) as error:
+            raise SpecificationError(
+                f"{path}: cannot be read; analysis.statistics writes it: {error}"
+            ) from error
+
+
+def draw(name: str, render: Callable[[Request], None], argv: Sequence[str] | None) -> int:
+    """Run `render` on what the command line asks for; 2 where that cannot be."""
+    try:
+        render(_request(name, argv))
+    except SpecificationError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def write_values(values: pd.DataFrame, stem: Path) -> None:
+    """Write `stem`.parquet."""
+    write_parquet(values, stem.with_suffix(".parquet"))
+
+
+def write_csv(rows: pd.DataFrame, stem: Path) -> None:
+    """Write `stem`.csv: full precision, empty where a value is not defined."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    rows.to_csv(stem.with_suffix(".csv"), index=False, lineterminator="\n")
+
+
+def _request(name: str, argv: Sequence[str] | None) -> Request:
+    parser = argparse.ArgumentParser(description=f"Draw {name} from the statistics of its experiment.")
+    parser.add_argument("--paper", type=Path, required=True, help="the paper's folder")
+    parser.add_argument("--scale", required=True)
+    parser.add_argument(
+        "--experiments", type=Path, required=True, help="folder with one folder an experiment"
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, help="path of the files to write, without ending"
+    )
+    options = parser.parse_args(argv)
+    paper, plan = load_paper(options.paper)
+    require_scale(plan, options.scale, options.paper)
+    request = Request(
+        name, options.paper, options.scale, options.experiments, options.output, paper, plan
+    )
+    if options.scale not in plan.experiments[request.experiment].steps:
+        raise SpecificationError(
+            f"{options.paper / 'experiments.yaml'}: experiments.{request.experiment}.steps: scale "
+            f"{options.scale!r} leaves it out; {name} cannot be drawn"
+        )
+    return request

@@ -1,0 +1,164 @@
+"""Figure 5: ablation on HalfCheetah-v4, in learning curves, final returns and phases of training."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from analysis.statistics import mean_interval
+from paper_figures import artifact, curves, style
+from paper_figures.artifact import Request
+
+NAME, PLACE, ENVIRONMENT, PHASES = "figure_5", "Table 2", "HalfCheetah-v4", 5
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Draw Figure 5 as the command line asks."""
+    return artifact.draw(NAME, render, argv)
+
+
+def render(request: Request) -> None:
+    """Write the four files of the figure."""
+    seeds, scores, statistics = (request.read(name) for name in ("curves", "scores", "statistics"))
+    learning = curves.values(seeds, statistics, request)
+    by_phase = phases(seeds, request.steps[ENVIRONMENT])
+    table = values(learning, statistics, by_phase)
+    artifact.write_values(table, request.output)
+    artifact.write_csv(per_seed(seeds, scores, by_phase), request.output)
+    claims = curves.claimed(request, PLACE)[ENVIRONMENT]
+    arms = len(statistics)
+    with style.figure(2.6 + 0.48 * arms + curves.legend_height(statistics)) as drawing:
+        ratios = [1.6, 0.12 + 0.22 * arms, 0.12 + 0.22 * arms]
+        a, b, c = drawing.subplots(3, 1, height_ratios=ratios)
+        curves.panel(a, "a", ENVIRONMENT, (seeds, learning, statistics), claims, request)
+        final_returns(b, scores, statistics, claims, request)
+        heatmap(c, table[table["panel"] == "c"], statistics, request)
+        curves.legend(drawing, statistics, request)
+        style.save(drawing, request.output)
+
+
+def phases(seeds: pd.DataFrame, steps: int) -> pd.DataFrame:
+    """Each seed's mean training return in five equal parts of `steps`.
+
+    Columns: method, seed, phase (1 … 5), return_mean. What an imported run did later is left aside.
+    """
+    within = seeds[seeds["step"] <= steps]
+    phase = np.ceil(within["step"] * PHASES / steps).clip(1, PHASES).astype(np.int64)
+    grouped = within.assign(phase=phase).groupby(["method", "seed", "phase"], sort=False)
+    return grouped["return_mean"].mean().reset_index()
+
+
+def values(
+    learning: pd.DataFrame, statistics: pd.DataFrame, by_phase: pd.DataFrame
+) -> pd.DataFrame:
+    """What is drawn. Columns: panel, method, label, imported, step, phase, n, mean, low, high."""
+    final = statistics[["method", "label", "imported", "n", "mean"]].assign(
+        panel="b", low=statistics["mean_low"], high=statistics["mean_high"]
+    )
+    arms = statistics.set_index("method")
+    rows = []
+    for (method, phase), part in by_phase.groupby(["method", "phase"], sort=False):
+        x = part["return_mean"].to_numpy()
+        arm = arms.loc[method]
+        who = {"panel": "c", "method": method, "label": arm["label"], "imported": arm["imported"]}
+        low, high = mean_interval(x)
+        rows.append({**who, "phase": phase, "n": len(x), "mean": x.mean(), "low": low, "high": high})
+    columns = ["panel", "method", "label", "imported", "step", "phase", "n", "mean", "low", "high"]
+    parts = [learning.assign(panel="a"), final, pd.DataFrame(rows, columns=columns)]
+    table = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    integers = {"step": "Int64", "phase": "Int64", "n": "int64"}
+    return table.reindex(columns=columns).astype(integers)
+
+
+def per_seed(seeds: pd.DataFrame, scores: pd.DataFrame, by_phase: pd.DataFrame) -> pd.DataFrame:
+    """Columns: panel, method, seed, step, phase, status, value (a return)."""
+    parts = [
+        seeds.rename(columns={"return_mean": "value"}).assign(panel="a"),
+        scores.rename(columns={"score": "value"}).assign(panel="b"),
+        by_phase.rename(columns={"return_mean": "value"}).assign(panel="c"),
+    ]
+    columns = ["panel", "method", "seed", "step", "phase", "status", "value"]
+    table = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    return table.reindex(columns=columns).astype({"step": "Int64", "phase": "Int64"})
+
+
+def final_returns(
+    axes: Axes,
+    scores: pd.DataFrame,
+    statistics: pd.DataFrame,
+    claims: dict[str, float],
+    request: Request,
+) -> None:
+    """Bars of our mean scores with a dot for each seed, and a diamond where the paper's number lies."""
+    looks = style.line_styles(list(statistics["method"]))
+    drawn = scores["score"].dropna().to_numpy()
+    low, high = curves.view(np.append(drawn, 0.0) if len(drawn) else drawn, list(claims.values()))
+    for y, arm in enumerate(statistics.itertuples(index=False)):
+        dots = scores.loc[scores["method"] == arm.method, "score"].dropna()
+        look = looks[arm.method]
+        axes.barh(y, arm.mean if arm.n else 0.0, height=0.66, color=look.colour, alpha=0.4, lw=0)
+        axes.plot(dots, [y] * len(dots), "o", ms=2.2, mew=0.3, mec="white", color=look.colour)
+        if not arm.n:
+            axes.text(0, y, " no data", va="center", fontsize=style.SMALL, color=style.NOTE_COLOUR)
+        value = claims.get(arm.method)
+        if value is None:
+            continue
+        if low <= value <= high:
+            axes.plot(value, y, "D", ms=4, mfc="none", mec="black", mew=0.8)
+        else:
+            axes.annotate(
+                f"◇ {style.number(value, 0)} {'→' if value > high else '←'}",
+                (1.01, y),
+                xycoords=("axes fraction", "data"),
+                va="center",
+                fontsize=style.SMALL,
+            )
+    margin = 0.03 * (high - low)
+    axes.set_xlim(low - (margin if low < 0 else 0), high + margin)
+    arm_ticks(axes, statistics)
+    axes.axvline(0, color="black", lw=0.6)
+    axes.set_xlabel("final evaluation return (dots: seeds, ◇: the paper)", labelpad=1.5)
+    style.panel_title(axes, "b", "Final", f"{request.scale}, {curves.seed_counts(statistics)}")
+
+
+def heatmap(axes: Axes, table: pd.DataFrame, statistics: pd.DataFrame, request: Request) -> None:
+    """Mean training return of each arm in each phase, written into the cell."""
+    wide = table.pivot(index="method", columns="phase", values="mean").astype(float)
+    grid = wide.reindex(index=statistics["method"], columns=range(1, PHASES + 1)).to_numpy(float)
+    known = grid[np.isfinite(grid)]
+    span = (known.min(), known.max()) if len(known) else (0.0, 1.0)
+    axes.set_facecolor(style.EMPTY_COLOUR)
+    axes.pcolormesh(grid, cmap=style.HEATMAP, vmin=span[0], vmax=span[1], ec="white", lw=0.6)
+    for (row, column), value in np.ndenumerate(grid):
+        dark = (value - span[0]) / ((span[1] - span[0]) or 1.0) < 0.55
+        axes.text(
+            column + 0.5,
+            row + 0.5,
+            style.number(value, 0),
+            ha="center",
+            va="center",
+            fontsize=style.SMALL,
+            color="white" if dark else "black",
+        )
+    edges = [f"{100 * k // PHASES}–{100 * (k + 1) // PHASES}" for k in range(PHASES)]
+    axes.set_xticks(np.arange(PHASES) + 0.5, edges)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    arm_ticks(axes, statistics, offset=0.5)
+    axes.set_xlabel("training return by phase (% of the steps)", labelpad=1.5)
+    style.panel_title(axes, "c", "Phases", f"{request.scale}, {curves.seed_counts(statistics)}")
+
+
+def arm_ticks(axes: Axes, statistics: pd.DataFrame, offset: float = 0.0) -> None:
+    """Arms from top to bottom, named on the left."""
+    labels = [style.wrapped(label, 25) for label in statistics["label"]]
+    axes.set_yticks(np.arange(len(labels)) + offset, labels, fontsize=style.SMALL - 0.5)
+    axes.set_ylim(len(labels) - 0.5 + offset, -0.5 + offset)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

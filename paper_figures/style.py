@@ -1,0 +1,174 @@
+"""How everything drawn looks: fonts, colours, line styles, sizes, number formatting. The only such place.
+
+Figures are one column wide (3.25 in) and saved so that the same data give the same bytes.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+COLUMN = 3.25
+DOTS_PER_INCH = 300
+SMALL, NORMAL = 6.0, 7.0
+MISSING = "—"
+MINUS = "−"
+NOTE_COLOUR = "#555555"
+EMPTY_COLOUR = "#e8e8e8"
+HEATMAP = "cividis"
+
+_BLACK, _ORANGE, _SKY, _GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+_BLUE, _VERMILLION, _PURPLE, _GREY = "#0072B2", "#D55E00", "#CC79A7", "#7F7F7F"
+_SOLID, _DOTTED, _DASH_DOT = "-", (0, (1, 0.9)), (0, (4, 1.2, 1, 1.2))
+
+
+@dataclass(frozen=True)
+class LineStyle:
+    """An arm's colour and dash pattern. Plain dashes are kept for what a paper claims."""
+
+    colour: str
+    dashes: str | tuple[int, tuple[float, ...]] = _SOLID
+
+
+METHODS: dict[str, LineStyle] = {
+    "ppo": LineStyle(_BLACK),
+    "ppo_matched": LineStyle(_BLACK, _DOTTED),
+    "ppo_cleanrl_discrete": LineStyle(_BLACK, _DASH_DOT),
+    "ppo_adaptive_clip": LineStyle(_SKY),
+    "linear_fusion": LineStyle(_ORANGE),
+    "preference_network": LineStyle(_GREEN),
+    "poe_no_advantage": LineStyle(_BLUE),
+    "poe_no_preference_loss": LineStyle(_BLUE, _DOTTED),
+    "prefpoe": LineStyle(_VERMILLION),
+    "prefpoe_eq16": LineStyle(_VERMILLION, _DOTTED),
+    "prefpoe_released": LineStyle(_PURPLE),
+}
+"""One style per method through the whole paper: Okabe and Ito's colours (2008), variants by dashes."""
+
+_OTHERS = (LineStyle(_GREY), LineStyle(_GREY, _DOTTED), LineStyle(_GREY, _DASH_DOT))
+_RC = {
+    "font.family": "DejaVu Sans",
+    "font.size": NORMAL,
+    "axes.titlesize": NORMAL,
+    "axes.labelsize": NORMAL,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.2,
+    "axes.unicode_minus": True,
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "rl-replica",
+}
+
+
+def line_styles(methods: Sequence[str]) -> dict[str, LineStyle]:
+    """A style for each of `methods`; those not listed here (imported arms) are grey, by dashes."""
+    unlisted = [name for name in methods if name not in METHODS]
+    others = {name: _OTHERS[i % len(_OTHERS)] for i, name in enumerate(unlisted)}
+    return {name: METHODS.get(name) or others[name] for name in methods}
+
+
+@contextmanager
+def figure(height: float) -> Iterator[Figure]:
+    """A figure one column wide and `height` inches high; draw and save inside the block."""
+    with matplotlib.rc_context(_RC):
+        yield Figure(figsize=(COLUMN, height), layout="constrained")
+
+
+def save(drawing: Figure, stem: Path) -> None:
+    """Write `stem`.pdf and `stem`.png, free of dates and versions."""
+    drawing.savefig(
+        stem.with_suffix(".pdf"), metadata={"CreationDate": None, "Producer": None, "Creator": None}
+    )
+    drawing.savefig(stem.with_suffix(".png"), dpi=DOTS_PER_INCH, metadata={"Software": None})
+
+
+def panel_title(axes: Axes, letter: str, title: str, note: str) -> None:
+    """The panel's name on the left; scale and n, small, in the corner on the right."""
+    axes.set_title(f"({letter}) {title}", loc="left", pad=3)
+    axes.set_title(note, loc="right", pad=3, fontsize=SMALL - 0.5, color=NOTE_COLOUR)
+
+
+def legend_below(drawing: Figure, handles: Sequence[Artist], labels: Sequence[str]) -> None:
+    """A legend below all panels, where it covers no data."""
+    drawing.legend(
+        handles,
+        [wrapped(label, 30) for label in labels],
+        loc="outside lower center",
+        ncols=2,
+        frameon=False,
+        handlelength=2.2,
+        columnspacing=1.0,
+        labelspacing=0.35,
+    )
+
+
+def wrapped(text: str, width: int) -> str:
+    """`text` broken into lines of at most `width` characters."""
+    return "\n".join(textwrap.wrap(text, width))
+
+
+def decimals_for(spread: float, value: float) -> int:
+    """Digits after the point that show two digits of `spread`, or three of `value` without a spread."""
+    if math.isfinite(spread) and spread > 0:
+        return max(0, 1 - math.floor(math.log10(spread)))
+    if math.isfinite(value) and value != 0:
+        return min(3, max(0, 2 - math.floor(math.log10(abs(value)))))
+    return 0
+
+
+def number(value: float, decimals: int, signed: bool = False) -> str:
+    """`value` with so many decimals and a true minus sign; a dash where it is not defined."""
+    if not math.isfinite(value):
+        return MISSING
+    text = f"{value:{'+' if signed else ''}.{decimals}f}"
+    if not float(text):
+        text = text.lstrip("+-")
+    return text.replace("-", MINUS)
+
+
+def mean_and_std(mean: float, std: float) -> str:
+    """"1276 ± 67": as many digits as the spread deserves; the mean alone where there is no spread."""
+    decimals = decimals_for(std, mean)
+    if not math.isfinite(std):
+        return number(mean, decimals)
+    return f"{number(mean, decimals)} ± {number(std, decimals)}"
+
+
+def interval(value: float, low: float, high: float, decimals: int) -> str:
+    """"0.80 [0.44, 1.00]"."""
+    if not math.isfinite(low) or not math.isfinite(high):
+        return number(value, decimals)
+    return f"{number(value, decimals)} [{number(low, decimals)}, {number(high, decimals)}]"
+
+
+def probability(p: float) -> str:
+    """A p-value: three decimals, or "<0.001"."""
+    if not math.isfinite(p):
+        return MISSING
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def percent(value: float, signed: bool = False) -> str:
+    """A percentage with one decimal."""
+    text = number(value, 1, signed)
+    return text if text == MISSING else f"{text}%"
+
+
+def footnote(drawing: Figure, text: str) -> None:
+    """Small print below everything else."""
+    drawing.supxlabel(wrapped(text, 78), fontsize=SMALL - 0.5, color=NOTE_COLOUR, x=0.02, ha="left")

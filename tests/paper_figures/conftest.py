@@ -1,0 +1,111 @@
+"""Experiment folders as analysis.statistics writes them, from made-up scores and curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from algorithms.cell import Cell, Plan
+from analysis.load import CURVES, SCORES
+from analysis.paper import load_paper
+from analysis.statistics import statistics, write_parquet
+
+PAPER = Path("paper_figures/prefpoe")
+SCALE = "quick"
+LEVELS = {"ppo": 1.0, "prefpoe": 2.5, "prefpoe_released": 3.0, "linear_fusion": 0.6}
+UNITS = {"HalfCheetah-v4": 1000.0, "Ant-v4": 900.0, "FrozenLake-v1": 0.25, "CartPole-v1": 120.0}
+Frames = tuple[pd.DataFrame, pd.DataFrame]
+
+
+def members(plan: Plan, cell: Cell, method: str, imported: bool, rng: np.random.Generator) -> Frames:
+    """Scores and curves of five members that all finished."""
+    level = UNITS.get(cell.environment, 60.0) * LEVELS.get(method, 1.4)
+    bins, scores, curves = plan.scales[SCALE].curve_rows, [], []
+    for seed in plan.scales[SCALE].seeds:
+        who = {"environment": cell.environment, "method": method, "seed": seed, "setting": "{}"}
+        final = level * (1 + 0.15 * rng.standard_normal())
+        spread = {"score": final, "episode_std": 0.1 * final, "episodes": 10}
+        scores.append({**who, **spread, "status": "done", "diverged_at": np.nan, "imported": imported})
+        kept = np.flatnonzero(rng.random(bins) < 0.9) + 1
+        progress = 1 - np.exp(-3 * kept / bins)
+        returns = final * progress * (1 + 0.05 * rng.standard_normal(len(kept)))
+        curves += [
+            {**who, "step": round(k * cell.steps / bins), "return_mean": r, "episodes": 2}
+            | {"imported": imported}
+            for k, r in zip(kept, returns, strict=True)
+        ]
+    return pd.DataFrame(scores), pd.DataFrame(curves)
+
+
+def lose(frames: Frames, seeds: list[int], status: str, steps: int) -> Frames:
+    """The same where `seeds` diverged half-way, or have no record."""
+    scores, curves = frames
+    rows = scores["seed"].isin(seeds)
+    scores.loc[rows, ["score", "episode_std"]] = np.nan
+    scores.loc[rows, "episodes"] = 0
+    scores.loc[rows, "status"] = status
+    end = steps / 2 if status == "diverged" else 0.0
+    if status == "diverged":
+        scores.loc[rows, "diverged_at"] = end
+    return scores, curves[~(curves["seed"].isin(seeds) & (curves["step"] > end))]
+
+
+Build = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """A function that writes every experiment of PrefPoE at scale quick and returns their folder.
+
+    `damaged` makes members diverge or go missing and leaves one arm without any; `imported` adds an
+    arm; `empty` leaves every member missing.
+    """
+
+    def make(damaged: bool = False, imported: bool = False, empty: bool = False) -> Path:
+        folder = tmp_path_factory.mktemp("experiments")
+        _, plan = load_paper(PAPER)
+        for experiment in plan.planned(SCALE):
+            parts = []
+            for index, cell in enumerate(plan.cells(SCALE, experiment)):
+                rng = np.random.default_rng((len(experiment), index))
+                made = members(plan, cell, cell.method, False, rng)
+                if empty or (damaged and cell.method == "linear_fusion"):
+                    made = lose(made, list(plan.scales[SCALE].seeds), "missing", cell.steps)
+                elif damaged and cell.method == "prefpoe":
+                    made = lose(lose(made, [0, 42], "diverged", cell.steps), [77], "failed", cell.steps)
+                elif damaged and cell.method == "ppo_matched":
+                    made = lose(made, [0, 10, 42, 77], "missing", cell.steps)
+                parts.append(made)
+                if imported and cell.method == "ppo":
+                    parts.append(members(plan, cell, "reference_ppo", True, rng))
+            scores = pd.concat([part[0] for part in parts], ignore_index=True).astype(SCORES)
+            curves = pd.concat([part[1] for part in parts], ignore_index=True).astype(CURVES)
+            entry = plan.experiments[experiment]
+            table = statistics(scores, entry.baseline, entry.methods, np.random.default_rng(1))
+            for name, data in (("scores", scores), ("curves", curves), ("statistics", table)):
+                write_parquet(data, folder / experiment / f"{name}.parquet")
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def complete(build: Build) -> Path:
+    """Every member of every cell finished."""
+    return build()
+
+
+@pytest.fixture(scope="session")
+def damaged(build: Build) -> Path:
+    """Some members lost, one arm empty, one arm imported."""
+    return build(damaged=True, imported=True)
+
+
+@pytest.fixture(scope="session")
+def empty(build: Build) -> Path:
+    """Nothing trained yet."""
+    return build(empty=True)
