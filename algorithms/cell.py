@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -24,7 +24,6 @@ from algorithms.specification import SpecificationError, Strict, explain, read_y
 from envs.registry import ENVIRONMENTS, Environment
 
 SCALES = ("smoke", "quick", "reduced", "paper")
-ScaleName = Literal["smoke", "quick", "reduced", "paper"]
 
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -35,7 +34,7 @@ class Member(Strict):
     """One training run in a cell: one seed with one setting of the swept hyperparameters."""
 
     seed: Seed
-    setting: dict[str, float] = {}
+    setting: dict[str, float] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -186,9 +185,9 @@ class Experiment(Strict):
     title: str
     baseline: str
     methods: tuple[str, ...]
-    steps: dict[ScaleName, dict[str, Count]]
-    settings: dict[str, HyperparameterValue] = {}
-    grid: dict[str, tuple[float, ...]] = {}
+    steps: dict[str, dict[str, Count]]
+    settings: dict[str, HyperparameterValue] = Field(default_factory=dict)
+    grid: dict[str, tuple[float, ...]] = Field(default_factory=dict)
 
     @field_validator("methods")
     @classmethod
@@ -201,10 +200,9 @@ class Experiment(Strict):
 
     @field_validator("steps")
     @classmethod
-    def _known_environments(
-        cls, steps: dict[ScaleName, dict[str, int]]
-    ) -> dict[ScaleName, dict[str, int]]:
-        for environments in steps.values():
+    def _known_environments(cls, steps: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+        for scale, environments in steps.items():
+            _known(scale, SCALES, "scale")
             for name in environments:
                 _known(name, ENVIRONMENTS, "environment")
         return steps
@@ -234,8 +232,15 @@ class Experiment(Strict):
 class Plan(Strict):
     """A paper's `experiments.yaml`."""
 
-    scales: dict[ScaleName, Scale]
+    scales: dict[str, Scale]
     experiments: dict[str, Experiment]
+
+    @field_validator("scales")
+    @classmethod
+    def _known_scales(cls, scales: dict[str, Scale]) -> dict[str, Scale]:
+        for scale in scales:
+            _known(scale, SCALES, "scale")
+        return scales
 
     @model_validator(mode="after")
     def _every_cell_is_possible(self) -> Plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from algorithms.records import RecordError, atomic_path
 from algorithms.rollout import Episodes
 
 CHECKPOINT = "checkpoint.safetensors"
+FAILURE = "failure.json"
 _LEARNERS = ("theta", "first_moment", "second_moment", "alive")
 
 
@@ -89,8 +91,8 @@ def restore(state: TrainingState, folder: Path, shard_hash: str) -> bool:
     if scalars["hash"] != shard_hash:
         raise RecordError(f"{path}: belongs to shard {scalars['hash']}, not {shard_hash}")
     device = state.learners.theta.device
-    moved = (tensors[f"learners.{name}"].to(device) for name in _LEARNERS)
-    state.learners = Learners(*moved, updates=scalars["updates"])
+    learners = {name: tensors[f"learners.{name}"].to(device) for name in _LEARNERS}
+    state.learners = Learners(**learners, updates=scalars["updates"])
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     prefix = "normalizer."
     state.normalizer.restore(
@@ -109,3 +111,11 @@ def restore(state: TrainingState, folder: Path, shard_hash: str) -> bool:
     state.resumed = scalars["resumed"] + 1
     state.mode = scalars["mode"]
     return True
+
+
+def forget(folder: Path) -> None:
+    """Remove what only an unfinished shard needs; logs stay."""
+    for name in (CHECKPOINT, FAILURE):
+        (folder / name).unlink(missing_ok=True)
+    with suppress(OSError):  # not empty: there is a log
+        folder.rmdir()

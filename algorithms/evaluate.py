@@ -40,9 +40,7 @@ def evaluate(
         for seed in environment_seeds(member.seed, Purpose.EVALUATION_ENVIRONMENT, 0, copies)
     ]
     owner = np.repeat(np.arange(len(shard.members)), copies)
-    frozen = np.repeat(
-        np.arange(len(shard.members)) * shard.cell.settings.environments, copies
-    )
+    frozen = np.repeat(np.arange(len(shard.members)) * shard.cell.settings.environments, copies)
     pool = Pool(shard.cell.world, seeds, threads)
     left = np.tile(quota, len(shard.members)) * alive[owner]
     observation = pool.reset()
@@ -50,7 +48,7 @@ def evaluate(
     rows: list[tuple[int, float, int]] = []
     while left.any():
         seen = torch.from_numpy(normalizer.apply(observation, frozen)).float()
-        seen = seen.to(population.device).unflatten(0, (len(shard.members), copies))
+        seen = seen.to(population.device).view(len(shard.members), copies, -1)
         action = population.mode(learners, seen).flatten(0, 1).cpu().numpy()
         playing = np.flatnonzero(left)
         step = pool.step(action[playing], playing.astype(np.int32))

@@ -18,7 +18,9 @@ Parameters = dict[str, Tensor]
 TRUNK_GAIN = 2**0.5
 
 
-def orthogonal(rng: np.random.Generator, rows: int, columns: int, gain: float) -> NDArray[np.float64]:
+def orthogonal(
+    rng: np.random.Generator, rows: int, columns: int, gain: float
+) -> NDArray[np.float64]:
     """A [rows, columns] matrix with orthonormal rows or columns, times `gain` (Saxe et al. 2014)."""
     normal = rng.standard_normal((max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(normal)

@@ -24,8 +24,10 @@ from algorithms.seeding import Purpose, stream
 from envs.registry import Discrete
 
 ADAM_BETAS = (0.9, 0.999)
-# Measured on two cores (benchmarks/throughput.py): what one compiled update saves, and what compiling costs.
+# Measured with five members on one core of an AMD EPYC (benchmarks/compilation.py): what a compiled update
+# and a compiled action save over eager ones, and what compiling costs with an empty cache.
 SAVED_SECONDS_PER_UPDATE = 2.5e-3
+SAVED_SECONDS_PER_ACTION = 2e-4
 COMPILE_SECONDS = 25.0
 
 
@@ -43,7 +45,7 @@ class Layout:
 
     def unflatten(self, flat: Tensor) -> Parameters:
         """The parameter dictionary of [D]."""
-        parts = flat.split(self.sizes)
+        parts = torch.split(flat, self.sizes)
         return {
             name: part.view(shape)
             for name, part, shape in zip(self.names, parts, self.shapes, strict=True)
@@ -174,9 +176,7 @@ class Population:
 
     def sample(self, learners: Learners, observation: Tensor, noise: Tensor) -> Tensor:
         """Actions [P, …] for observations [P, …, O] and noise; a member that no longer learns acts 0."""
-        action: Tensor = self._act(
-            learners.theta, learners.alive, observation, noise, self.hyper
-        )
+        action: Tensor = self._act(learners.theta, learners.alive, observation, noise, self.hyper)
         return action
 
     def mode(self, learners: Learners, observation: Tensor) -> Tensor:
@@ -226,7 +226,9 @@ class Population:
                 hyper,
                 correction,
             )
-            learners.theta, learners.first_moment, learners.second_moment, learners.alive = moved[:4]
+            learners.theta, learners.first_moment, learners.second_moment, learners.alive = moved[
+                :4
+            ]
             diagnostics: Diagnostics = moved[4]
             sums = {
                 name: sums[name] + value if sums else value for name, value in diagnostics.items()
@@ -296,7 +298,9 @@ class Population:
 def should_compile(cell: Cell) -> bool:
     """Whether compiling is predicted to pay: a fixed rule, so that the same spec always decides alike."""
     updates = cell.iterations * cell.settings.epochs * cell.settings.minibatches
-    return updates * SAVED_SECONDS_PER_UPDATE > COMPILE_SECONDS
+    actions = cell.iterations * cell.settings.rollout_steps
+    saved = updates * SAVED_SECONDS_PER_UPDATE + actions * SAVED_SECONDS_PER_ACTION
+    return saved > COMPILE_SECONDS
 
 
 def compiler_found() -> bool:

@@ -73,7 +73,8 @@ class Collector:
     def cut_episodes(self) -> NDArray[np.int64]:
         """Episodes of each member that are running now and that a segment boundary would cut: [P]."""
         running = (self._length > 0).reshape(self.members, self.copies)
-        return running.sum(axis=1).astype(np.int64)
+        cut: NDArray[np.int64] = running.sum(axis=1, dtype=np.int64)
+        return cut
 
     def collect(self, population: Population, learners: Learners, iteration: int) -> Batch:
         """One rollout of every member with advantages and value targets: Batch of [P, N, …]."""
@@ -103,7 +104,9 @@ class Collector:
         tensors = (torch.from_numpy(array).to(population.device) for array in arrays)
         reward, stop, end, seen, reached = (x.view(*lead, *x.shape[2:]) for x in tensors)
         done = torch.stack(actions)
-        return self._batch(population, learners, Transitions(seen, done, reward, stop, end, reached))
+        return self._batch(
+            population, learners, Transitions(seen, done, reward, stop, end, reached)
+        )
 
     def _finish(self, step: Step, now: int) -> None:
         """Book the episodes that `step` ended and begin the next ones."""
@@ -134,9 +137,7 @@ class Collector:
                 columns.append(generator.standard_normal(shape, dtype=np.float32))
         return np.stack(columns, axis=1)
 
-    def _batch(
-        self, population: Population, learners: Learners, rollout: Transitions
-    ) -> Batch:
+    def _batch(self, population: Population, learners: Learners, rollout: Transitions) -> Batch:
         """Advantages (GAE) and value targets of a rollout."""
         seen, done = _per_member(rollout.observation), _per_member(rollout.action)
         log_prob, value = population.assess(learners, seen, done)

@@ -1,7 +1,7 @@
 """Train one shard: the loop that reads like the papers' pseudocode, and its command line.
 
-    python -m algorithms.train --method prefpoe --env HalfCheetah-v4 --seed 0
-    python -m algorithms.train --paper paper_figures/prefpoe --scale quick --shard 1ea9ba3317b8 …
+python -m algorithms.train --method prefpoe --env HalfCheetah-v4 --seed 0
+python -m algorithms.train --paper paper_figures/prefpoe --scale quick --shard 1ea9ba3317b8 …
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,9 +71,7 @@ def train(shard: Shard, record: Path, scratch: Path, on: Resources, bar: bool = 
             train_segment(shard, population, state, segment, on.threads, progress)
             checkpoint.save(state, scratch, shard.hash)
         progress.enter("evaluating", progress.total)
-        evaluation = evaluate(
-            shard, population, state.learners, state.normalizer, on.threads
-        )
+        evaluation = evaluate(shard, population, state.learners, state.normalizer, on.threads)
         tables = {
             records.CURVE: learning_curve(shard, state),
             records.EVALUATION: evaluation,
@@ -80,9 +79,13 @@ def train(shard: Shard, record: Path, scratch: Path, on: Resources, bar: bool = 
         }
         provenance = how_it_ran(shard, state, on, started)
         records.write_record(
-            record, shard, member_entries(shard, state), tables, weights(population, state), provenance
+            record,
+            shard,
+            member_entries(shard, state),
+            tables,
+            weights(population, state),
+            provenance,
         )
-        (scratch / checkpoint.CHECKPOINT).unlink(missing_ok=True)
     finally:
         progress.close()
 
@@ -263,10 +266,12 @@ def _seeds(shard: Shard) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 
 def resolve_device(asked: str) -> str:
-    """"auto" is CUDA where there is a GPU, else the CPU. Raises SpecificationError if CUDA is not there."""
+    """ "auto" is CUDA where there is a GPU, else the CPU. Raises SpecificationError if CUDA is not there."""
     available = torch.cuda.is_available()
     if asked == "cuda" and not available:
-        raise SpecificationError("--device: 'cuda' asked for but torch finds no GPU; allowed: cpu, auto")
+        raise SpecificationError(
+            "--device: 'cuda' asked for but torch finds no GPU; allowed: cpu, auto"
+        )
     return "cuda" if available and asked != "cpu" else "cpu"
 
 
@@ -342,20 +347,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         _book_failure(scratch, error)
         return 2 if isinstance(error, SpecificationError) else 1
-    (scratch / "failure.json").unlink(missing_ok=True)
+    checkpoint.forget(scratch)
     print(f"recorded {record}")
     return 0
 
 
 def _book_failure(scratch: Path, error: Exception) -> None:
-    """Leave the reason where the ledger finds it, and say it."""
-    if not isinstance(error, SpecificationError):
+    """Say the reason, and leave it where the ledger finds it."""
+    if not isinstance(error, SpecificationError | OSError):
         traceback.print_exc()
     print(f"error: {error}", file=sys.stderr)
-    scratch.mkdir(parents=True, exist_ok=True)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     message = f"{type(error).__name__}: {error}".splitlines()[0]
-    records.write_json(scratch / "failure.json", {"error": message, "log": None, "time": now})
+    with suppress(OSError):  # a full disk may be the reason itself
+        scratch.mkdir(parents=True, exist_ok=True)
+        records.write_json(
+            scratch / checkpoint.FAILURE, {"error": message, "log": None, "time": now}
+        )
 
 
 if __name__ == "__main__":

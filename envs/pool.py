@@ -95,8 +95,9 @@ class Pool:
 
     def _encode(self, raw: NDArray[Any]) -> Floats:
         if self.environment.one_hot:
-            return np.eye(self.environment.observation_size)[raw]
-        return raw.astype(np.float64)
+            raw = np.eye(self.environment.observation_size)[raw]
+        encoded: Floats = raw.astype(np.float64)
+        return encoded
 
 
 class _EnvPool:

@@ -115,7 +115,9 @@ _TABLE = (
         2,
         Continuous(1, -1.0, 1.0),
         5,
-        Anchors(-2.92, 0.0, "exact: E[−(a − s/2)²] over five steps, a ~ U[−1, 1], s = ±1; optimum 0"),
+        Anchors(
+            -2.92, 0.0, "exact: E[−(a − s/2)²] over five steps, a ~ U[−1, 1], s = ±1; optimum 0"
+        ),
     ),
     Environment(
         "ProbeSign-v0",

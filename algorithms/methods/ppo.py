@@ -78,7 +78,9 @@ def ppo_loss(
     value_loss = 0.5 * error.mean()
     entropy = policy.entropy().mean()
     total = (
-        policy_loss + hyper["value_coefficient"] * value_loss - hyper["entropy_coefficient"] * entropy
+        policy_loss
+        + hyper["value_coefficient"] * value_loss
+        - hyper["entropy_coefficient"] * entropy
     )
     return total, {
         "policy_loss": policy_loss,
@@ -94,9 +96,7 @@ def normalized(advantage: Tensor) -> Tensor:
     return (advantage - advantage.mean()) / (advantage.std() + 1e-8)
 
 
-def init_head(
-    rng: np.random.Generator, name: str, settings: PPO, world: Environment
-) -> Parameters:
+def init_head(rng: np.random.Generator, name: str, settings: PPO, world: Environment) -> Parameters:
     """One linear layer for the means, or for the logits of a discrete action."""
     layer = "logits" if isinstance(world.action, Discrete) else "mean"
     sizes = (settings.hidden[-1], world.action.size)
@@ -115,9 +115,7 @@ def encode(parameters: Parameters, observation: Tensor, settings: PPO) -> Tensor
     return torch.tanh(mlp(parameters, "actor", observation, len(settings.hidden)))
 
 
-def head(
-    parameters: Parameters, name: str, features: Tensor, settings: PPO
-) -> Distribution:
+def head(parameters: Parameters, name: str, features: Tensor, settings: PPO) -> Distribution:
     """The distribution of head `name`; its parameters say which kind it is."""
     if f"{name}.logits.0.weight" in parameters:
         return Categorical.from_logits(mlp(parameters, f"{name}.logits", features, 1))

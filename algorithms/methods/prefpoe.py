@@ -19,6 +19,7 @@ from envs.registry import Discrete, Environment
 
 __all__ = ["act", "critic", "init", "loss"]
 
+
 def init(settings: PrefPoE, world: Environment, rng: np.random.Generator) -> Parameters:
     """Fresh parameters: encoder "actor" with heads "policy" and "preference", and a value function."""
     parameters = init_mlp(rng, "actor", (world.observation_size, *settings.hidden), TRUNK_GAIN)
