@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
-from algorithms.cell import Plan, load_plan
+from algorithms.cell import load_plan
 from algorithms.settings import METHODS
 from algorithms.specification import SpecificationError, Strict, read_yaml
 from envs.registry import ENVIRONMENTS

@@ -1,0 +1,232 @@
+"""What is trained and what is not: one line a cell, and every record that no plan asks for any more.
+
+Command line: print the ledger of a scale and write it to `<results>/<scale>/ledger.csv`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from algorithms.cell import Plan, Shard, load_plan, require_scale
+from algorithms.records import RecordError, atomic_path, read_record
+from algorithms.specification import SpecificationError
+from analysis.load import STATUSES, find_record, member_scores
+
+STALE_COLUMNS = ("paper", "environment", "method", "record", "why")
+COUNTS = ("planned", *STATUSES, "stale")
+
+
+class Ledger(NamedTuple):
+    """`cells`: one row for each paper, experiment and cell, then one total. `stale`: one row a record.
+
+    Cells have columns paper, experiment, environment, method, planned, done, diverged, failed, missing
+    (members), stale (records), steps_per_second (environment steps of all members of a shard while it
+    trains; NaN before any record) and wall_hours. Experiments may share cells: the total counts a shard
+    once. Stale records have columns paper, environment, method, record (path below the paper's records)
+    and why.
+    """
+
+    cells: pd.DataFrame
+    stale: pd.DataFrame
+
+
+def ledger(folders: Sequence[Path], scale: str, results: Path) -> Ledger:
+    """The ledger of the papers in `folders` at `scale`.
+
+    Raises SpecificationError for a broken plan and RecordError for a damaged record of it.
+    """
+    rows: list[dict[str, Any]] = []
+    unique: list[dict[str, Any]] = []
+    stale: list[pd.DataFrame] = []
+    for folder in folders:
+        plan = load_plan(folder)
+        require_scale(plan, scale, folder)
+        records = results / scale / folder.name / "records"
+        scratch = results / "scratch"
+        outdated = stale_records(plan, scale, records).assign(paper=folder.name)
+        shards = {
+            digest: _shard_row(shard, records, scratch)
+            for digest, shard in plan.all_shards(scale).items()
+        }
+        for experiment in plan.planned(scale):
+            rows += _experiment_rows(plan, scale, experiment, folder.name, shards, outdated)
+        unique += shards.values()
+        stale.append(outdated[list(STALE_COLUMNS)])
+    removed = pd.concat(stale, ignore_index=True)
+    total = {"paper": "total", "experiment": "", "environment": "", "method": ""}
+    rows.append({**total, **_sum(unique), "stale": len(removed)})
+    columns = [*total, *COUNTS, "steps_per_second", "wall_hours"]
+    return Ledger(pd.DataFrame(rows, columns=columns), removed)
+
+
+def _experiment_rows(
+    plan: Plan,
+    scale: str,
+    experiment: str,
+    paper: str,
+    shards: dict[str, dict[str, Any]],
+    outdated: pd.DataFrame,
+) -> list[dict[str, Any]]:
+    """One row a cell, in the order of the plan."""
+    cells: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for shard in plan.shards(scale, experiment):
+        key = (shard.cell.environment, shard.cell.method)
+        cells.setdefault(key, []).append(shards[shard.hash])
+    return [
+        {
+            "paper": paper,
+            "experiment": experiment,
+            "environment": environment,
+            "method": method,
+            **_sum(parts),
+            "stale": sum((outdated["environment"] == environment) & (outdated["method"] == method)),
+        }
+        for (environment, method), parts in cells.items()
+    ]
+
+
+def _shard_row(shard: Shard, records: Path, scratch: Path) -> dict[str, Any]:
+    record = find_record(shard, records)
+    status = member_scores(shard, record, scratch)["status"]
+    row = {"planned": len(status), **{name: sum(status == name) for name in STATUSES}}
+    if record is None:
+        return {**row, "steps": 0, "training_seconds": 0.0, "wall_hours": 0.0}
+    provenance = record.meta["provenance"]
+    steps = shard.cell.steps * len(shard.members)
+    return {
+        **row,
+        "steps": steps,
+        "training_seconds": steps / provenance["steps_per_second"],
+        "wall_hours": provenance["wall_seconds"] / 3600,
+    }
+
+
+def _sum(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Counts, throughput and wall time of several shards together."""
+    table = pd.DataFrame(list(parts))
+    total = table.sum()
+    seconds = total["training_seconds"]
+    return {
+        **{name: int(total[name]) for name in ("planned", *STATUSES)},
+        "steps_per_second": total["steps"] / seconds if seconds else float("nan"),
+        "wall_hours": float(total["wall_hours"]),
+    }
+
+
+def stale_records(plan: Plan, scale: str, records: Path) -> pd.DataFrame:
+    """Records below `records` that no shard of the plan names, each with what differs from the plan.
+
+    Columns environment, method, record, why. The planned shard of the same environment and method with
+    the fewest differences is the one compared.
+    """
+    planned = plan.all_shards(scale)
+    names = {shard.name for shard in planned.values()}
+    rows = []
+    for path in sorted(records.glob("*/*/record.json")):
+        name = path.parent.relative_to(records).as_posix()
+        if name in names:
+            continue
+        try:
+            content = read_record(path.parent).meta["shard"]
+        except RecordError as error:
+            rows.append(("", "", name, f"cannot be read: {error}"))
+            continue
+        environment, method = str(content["environment"]), str(content["method"])
+        rows.append((environment, method, name, _why_stale(content, name, planned)))
+    return pd.DataFrame(rows, columns=["environment", "method", "record", "why"])
+
+
+def _why_stale(content: dict[str, Any], name: str, planned: dict[str, Shard]) -> str:
+    rivals = [
+        differences(content, shard.content())
+        for shard in planned.values()
+        if (shard.cell.environment, shard.cell.method)
+        == (content["environment"], content["method"])
+    ]
+    if not rivals:
+        return "this scale plans no such method on this environment"
+    nearest = min(rivals, key=len)
+    return "; ".join(nearest) or "lies at a path that is not its own"
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """What differs between a record's content and a planned shard's, one phrase each."""
+    before, after = _flat(old), _flat(new)
+    return [
+        f"{key}: {before.get(key, 'absent')}, planned {after.get(key, 'absent')}"
+        for key in dict.fromkeys([*after, *before])
+        if before.get(key, "absent") != after.get(key, "absent")
+    ]
+
+
+def _flat(content: dict[str, Any]) -> dict[str, Any]:
+    """Content with settings one level up and members as their seeds and settings."""
+    plain = {key: value for key, value in content.items() if key not in ("settings", "members")}
+    settings = {f"settings.{key}": value for key, value in content["settings"].items()}
+    members = content["members"]
+    return {
+        **plain,
+        **settings,
+        "seeds": [member["seed"] for member in members],
+        "swept": [member["setting"] for member in members],
+    }
+
+
+def print_ledger(entries: Ledger, console: Console) -> None:
+    """Print the ledger: a table in a terminal, aligned plain text of full width elsewhere."""
+    cells = entries.cells.copy()
+    cells["steps_per_second"] = [_rounded(value, 0) for value in cells["steps_per_second"]]
+    cells["wall_hours"] = [_rounded(value, 2) for value in cells["wall_hours"]]
+    _print_table(cells, console)
+    if len(entries.stale):
+        console.print("\nStale records: the plan asks for something else now", highlight=False)
+        _print_table(entries.stale, console)
+
+
+def _rounded(value: float, digits: int) -> str:
+    return "-" if pd.isna(value) else f"{value:,.{digits}f}"
+
+
+def _print_table(table: pd.DataFrame, console: Console) -> None:
+    if not console.is_terminal:
+        console.file.write(table.to_string(index=False) + "\n")
+        return
+    grid = Table(box=None, pad_edge=False)
+    for name in table.columns:
+        number = name in COUNTS or name in ("steps_per_second", "wall_hours")
+        grid.add_column(str(name), justify="right" if number else "left", overflow="fold")
+    for row in table.astype(str).itertuples(index=False):
+        grid.add_row(*row)
+    console.print(grid)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the ledger of a scale and write ledger.csv; 2 for a specification error."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.ledger", description=main.__doc__)
+    parser.add_argument("--papers", type=Path, nargs="+", required=True, help="folders of papers")
+    parser.add_argument("--scale", required=True)
+    parser.add_argument("--results", type=Path, required=True, help="root of the results")
+    arguments = parser.parse_args(argv)
+    try:
+        entries = ledger(arguments.papers, arguments.scale, arguments.results)
+    except SpecificationError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    output = arguments.results / arguments.scale / "ledger.csv"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(output) as temporary:
+        entries.cells.to_csv(temporary, index=False)
+    print_ledger(entries, Console())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,304 @@
+"""From records to tables: the score and the learning curve of every planned member of an experiment.
+
+A member that diverged, failed or is missing is a row like any other, with its status and no score. Runs
+trained elsewhere join as further arms from a csv file with the columns of `IMPORTED_COLUMNS`: one row a
+training return of one seed at one environment step.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from algorithms.cell import Cell, Plan, Shard, require_scale
+from algorithms.records import EVALUATION, Record, RecordError, binned, read_record
+from algorithms.settings import METHODS
+from algorithms.specification import SpecificationError
+from envs.registry import ENVIRONMENTS
+
+STATUSES = ("done", "diverged", "failed", "missing")
+IMPORTED_COLUMNS = ("method", "environment", "seed", "step", "return")
+IMPORTED_TAIL = 0.1
+"""An imported run's score is the mean of its returns over this last fraction of its own steps: those
+with step > (1 − 0.1) × its last step. Ours are evaluated after training instead; a csv holds no policy."""
+
+SCORES = {
+    "environment": "object",
+    "method": "object",
+    "seed": "int64",
+    "setting": "object",
+    "score": "float64",
+    "episode_std": "float64",
+    "episodes": "int64",
+    "status": "object",
+    "diverged_at": "float64",
+    "imported": "bool",
+}
+CURVES = {
+    "environment": "object",
+    "method": "object",
+    "seed": "int64",
+    "setting": "object",
+    "step": "int64",
+    "return_mean": "float64",
+    "episodes": "int64",
+    "imported": "bool",
+}
+
+
+def require_experiment(plan: Plan, scale: str, experiment: str, folder: Path) -> None:
+    """Raise SpecificationError unless `scale` of the paper in `folder` includes `experiment`."""
+    require_scale(plan, scale, folder)
+    if experiment not in plan.planned(scale):
+        raise SpecificationError(
+            f"{folder / 'experiments.yaml'}: experiment {experiment!r} is not planned at scale "
+            f"{scale!r}; allowed: {', '.join(plan.planned(scale))}"
+        )
+
+
+def load_experiment(
+    plan: Plan,
+    scale: str,
+    experiment: str,
+    records: Path,
+    scratch: Path,
+    imported: pd.DataFrame,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scores and curves of an experiment, in the order of its plan, imported arms last.
+
+    Columns are those of `SCORES` and `CURVES`. `score` is the mean return of a member's evaluation
+    episodes, `episode_std` their standard deviation (ddof = 1); an imported run's are taken over the
+    returns that `IMPORTED_TAIL` selects. `imported` comes from `read_imported`; rows of environments
+    that the experiment lacks are left aside. Raises RecordError for a damaged record.
+    """
+    scores, curves = [], []
+    for shard in plan.shards(scale, experiment):
+        record = find_record(shard, records)
+        scores.append(member_scores(shard, record, scratch))
+        curves.append(_member_curves(shard, record))
+    cells = {cell.environment: cell for cell in plan.cells(scale, experiment)}
+    here = imported[imported["environment"].isin(list(cells))]
+    for (environment, method, seed), run in here.groupby(["environment", "method", "seed"]):
+        who = {"environment": environment, "method": method, "seed": seed, "setting": "{}"}
+        scores.append(_imported_score(run, who))
+        curves.append(_imported_curve(run, who, cells[environment]))
+    return _table(scores, SCORES), _table(curves, CURVES)
+
+
+def find_record(shard: Shard, records: Path) -> Record | None:
+    """The record of `shard`, verified, or None where it has none yet.
+
+    Raises RecordError if what lies at its path is damaged or belongs to another shard.
+    """
+    folder = records / shard.name
+    if not (folder / "record.json").exists():
+        return None
+    record = read_record(folder)
+    if record.meta["hash"] != shard.hash:
+        raise RecordError(
+            f"{folder / 'record.json'}: hash: {record.meta['hash']!r} is another shard's; "
+            f"expected {shard.hash!r}"
+        )
+    return record
+
+
+def member_scores(shard: Shard, record: Record | None, scratch: Path) -> pd.DataFrame:
+    """One row of the scores table for each member of `shard`, whatever became of it.
+
+    A shard without a record has failed if `scratch/<hash>/failure.json` exists and is missing
+    otherwise. Raises RecordError if a member that is done has no finite evaluation.
+    """
+    failed = record is None and (scratch / shard.hash / "failure.json").exists()
+    rows: list[dict[str, Any]] = [
+        {
+            "environment": shard.cell.environment,
+            "method": shard.cell.method,
+            "seed": member.seed,
+            "setting": setting_text(member.setting),
+            "score": math.nan,
+            "episode_std": math.nan,
+            "episodes": 0,
+            "status": "failed" if failed else "missing",
+            "diverged_at": math.nan,
+            "imported": False,
+        }
+        for member in shard.members
+    ]
+    if record is not None:
+        rows = [{**row, **end} for row, end in zip(rows, _ends(record), strict=True)]
+    return _table([pd.DataFrame(rows)], SCORES)
+
+
+def setting_text(setting: dict[str, float]) -> str:
+    """A member's setting of the swept hyperparameters as JSON with sorted keys."""
+    return json.dumps(setting, sort_keys=True)
+
+
+def _ends(record: Record) -> Iterator[dict[str, Any]]:
+    """What became of each member of a record, as columns of the scores table."""
+    evaluation = record.evaluation
+    for index, member in enumerate(record.meta["members"]):
+        if member["status"] == "diverged":
+            yield {"status": "diverged", "diverged_at": float(member["diverged_at"])}
+            continue
+        returns = evaluation.loc[evaluation["member"] == index, "return"].to_numpy()
+        if not len(returns) or not np.isfinite(returns).all():
+            raise RecordError(
+                f"{record.folder / EVALUATION}: return: member {index} is done but its returns "
+                "are absent or not finite; delete the record to train it again"
+            )
+        yield {
+            "status": "done",
+            "score": float(np.mean(returns)),
+            "episode_std": _spread(returns),
+            "episodes": len(returns),
+        }
+
+
+def _member_curves(shard: Shard, record: Record | None) -> pd.DataFrame:
+    if record is None:
+        return pd.DataFrame()
+    curve = record.curve
+    settings = [setting_text(member.setting) for member in shard.members]
+    return curve.assign(
+        environment=shard.cell.environment,
+        method=shard.cell.method,
+        setting=[settings[index] for index in curve["member"]],
+        imported=False,
+    )
+
+
+def _table(parts: Sequence[pd.DataFrame], columns: dict[str, str]) -> pd.DataFrame:
+    filled = [part[list(columns)] for part in parts if len(part)]
+    if not filled:
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+    return pd.concat(filled, ignore_index=True).astype(columns)
+
+
+def _spread(returns: np.ndarray) -> float:
+    return float(np.std(returns, ddof=1)) if len(returns) > 1 else math.nan
+
+
+# Runs trained elsewhere
+
+
+def read_imported(paths: Sequence[Path]) -> pd.DataFrame:
+    """The runs in csv files, all of them checked; columns `IMPORTED_COLUMNS`.
+
+    Raises SpecificationError naming the file, the line, the column, the value and what is allowed.
+    """
+    seen: dict[tuple[str, str, int, int], str] = {}
+    rows = []
+    for path in paths:
+        for line, row in _csv_rows(path):
+            key = (row["method"], row["environment"], row["seed"], row["step"])
+            place = f"{path}: line {line}"
+            if key in seen:
+                raise SpecificationError(
+                    f"{place}: method, environment, seed, step = {key} stands twice "
+                    f"(first in {seen[key]}); allowed: once"
+                )
+            seen[key] = place
+            rows.append(row)
+    kinds = dict(
+        zip(IMPORTED_COLUMNS, ("object", "object", "int64", "int64", "float64"), strict=True)
+    )
+    return pd.DataFrame(rows, columns=list(IMPORTED_COLUMNS)).astype(kinds)
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            header = next(reader, [])
+            if sorted(header) != sorted(IMPORTED_COLUMNS):
+                raise SpecificationError(
+                    f"{path}: line 1: columns are {', '.join(header) or 'absent'}; "
+                    f"allowed: exactly {', '.join(IMPORTED_COLUMNS)}"
+                )
+            for fields in reader:
+                if fields:
+                    yield (
+                        reader.line_num,
+                        _csv_row(fields, header, f"{path}: line {reader.line_num}"),
+                    )
+    except OSError as error:
+        raise SpecificationError(f"{path}: cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SpecificationError(f"{path}: not a csv file in UTF-8: {error}") from error
+
+
+def _csv_row(fields: list[str], header: list[str], place: str) -> dict[str, Any]:
+    if len(fields) != len(header):
+        raise SpecificationError(f"{place}: {len(fields)} fields; allowed: {len(header)}")
+    text = dict(zip(header, fields, strict=True))
+    method, environment = text["method"], text["environment"]
+    if not method.strip():
+        _refuse(place, "method", method, "a name")
+    if method in METHODS:
+        _refuse(place, "method", method, f"a name that is none of ours ({', '.join(METHODS)})")
+    if environment not in ENVIRONMENTS:
+        _refuse(place, "environment", environment, ", ".join(ENVIRONMENTS))
+    return {
+        "method": method,
+        "environment": environment,
+        "seed": _whole(text["seed"], place, "seed"),
+        "step": _whole(text["step"], place, "step"),
+        "return": _finite(text["return"], place),
+    }
+
+
+def _whole(text: str, place: str, column: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        _refuse(place, column, text, "a whole number, 0 or more")
+    return int(text)
+
+
+def _finite(text: str, place: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        _refuse(place, "return", text, "a finite number")
+    return number
+
+
+def _refuse(place: str, column: str, value: str, allowed: str) -> None:
+    raise SpecificationError(f"{place}: {column}: {value!r}; allowed: {allowed}")
+
+
+def _imported_score(run: pd.DataFrame, who: dict[str, Any]) -> pd.DataFrame:
+    tail = run.loc[run["step"] > (1 - IMPORTED_TAIL) * run["step"].max(), "return"].to_numpy()
+    row = {
+        **who,
+        "score": float(np.mean(tail)),
+        "episode_std": _spread(tail),
+        "episodes": len(tail),
+        "status": "done",
+        "diverged_at": math.nan,
+        "imported": True,
+    }
+    return pd.DataFrame([row])
+
+
+def _imported_curve(run: pd.DataFrame, who: dict[str, Any], cell: Cell) -> pd.DataFrame:
+    """A run's returns averaged over intervals as long as those of our curves; it may be longer."""
+    lengths = max(1, math.ceil(run["step"].max() / cell.steps))
+    returns = run[["step", "seed"]].assign(member=0, return_mean=run["return"])
+    curve = binned(
+        returns,
+        cell.steps * lengths,
+        cell.protocol.curve_rows * lengths,
+        ("return_mean",),
+        count="episodes",
+    )
+    return curve.assign(**who, imported=True)
