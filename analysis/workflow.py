@@ -1,0 +1,215 @@
+"""What the Snakefile asks: which papers, which shards, and where each file lies.
+
+Importing this module loads neither torch nor pandas.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from algorithms.cell import SCALES, Plan, Shard, require_scale
+from algorithms.specification import SpecificationError
+from analysis.paper import Paper, load_paper
+
+PAPERS = Path("paper_figures")
+ENDINGS = {"table": ("parquet", "csv", "tex", "md"), "figure": ("parquet", "csv", "pdf", "png")}
+DEFAULTS = {"papers": "", "scale": "quick", "results": "results", "imported": ""}
+EXPERIMENT_FILES = ("scores.parquet", "curves.parquet", "statistics.parquet")
+
+
+@dataclass(frozen=True)
+class PaperFolder:
+    """A paper that takes part: its folder, and what `paper.yaml` and `experiments.yaml` say."""
+
+    folder: Path
+    paper: Paper
+    plan: Plan
+
+    @property
+    def name(self) -> str:
+        """The folder's name, which is also the paper's target."""
+        return self.folder.name
+
+    @property
+    def module(self) -> str:
+        """The folder as Python names it."""
+        return ".".join(self.folder.parts)
+
+    def artifacts(self, scale: str) -> list[str]:
+        """The artifacts whose experiments `scale` includes, in the order of `paper.yaml`."""
+        planned = set(self.plan.planned(scale))
+        return [
+            name
+            for name, entry in self.paper.artifacts.items()
+            if planned >= set(entry.experiments)
+        ]
+
+    def sources(self, artifact: str) -> list[str]:
+        """The files that decide how `artifact` is drawn: redrawn when one of them changes."""
+        shared = sorted(path for path in PAPERS.glob("*.py") if path.name != "recorded.py")
+        own = [self.folder / name for name in (f"{artifact}.py", "paper.yaml", "claims.yaml")]
+        return [path.as_posix() for path in (*own, *shared) if path.is_file()]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one call of Snakemake is about, and the path of every file that it makes."""
+
+    papers: tuple[PaperFolder, ...]
+    scale: str
+    results: Path
+    imported: tuple[Path, ...]
+
+    @cached_property
+    def by_name(self) -> dict[str, PaperFolder]:
+        """The papers by target name."""
+        return {paper.name: paper for paper in self.papers}
+
+    @property
+    def root(self) -> str:
+        """Where everything of this scale lies."""
+        return (self.results / self.scale).as_posix()
+
+    @property
+    def scratch(self) -> str:
+        """Where running shards keep checkpoints, logs and progress."""
+        return (self.results / "scratch").as_posix()
+
+    @property
+    def suffix(self) -> str:
+        """What imported runs add to a folder's name, so that nothing they touch mixes with our own."""
+        stems = [path.stem for path in self.imported]
+        return "-".join(["-with", *stems]) if stems else ""
+
+    @property
+    def report(self) -> str:
+        """The page over all papers."""
+        return f"{self.root}/report{self.suffix}.html"
+
+    def records(self, paper: str) -> str:
+        """The paper's records folder."""
+        return f"{self.root}/{paper}/records"
+
+    def drawn(self, paper: str) -> str:
+        """The folder of everything that is computed from the paper's records."""
+        return f"{self.root}/{paper}{self.suffix}"
+
+    def record(self, paper: str, shard: Shard) -> str:
+        """The file whose presence says that `shard` is trained."""
+        return f"{self.records(paper)}/{shard.name}/record.json"
+
+    def shard_records(self, paper: str, experiment: str) -> list[str]:
+        """The records that an experiment's statistics need."""
+        shards = self.by_name[paper].plan.shards(self.scale, experiment)
+        return [self.record(paper, shard) for shard in shards]
+
+    def all_records(self, paper: str) -> list[str]:
+        """Every record of a paper at this scale."""
+        shards = self.by_name[paper].plan.all_shards(self.scale).values()
+        return [self.record(paper, shard) for shard in shards]
+
+    def statistics(self, paper: str, experiment: str) -> list[str]:
+        """The tables that an experiment's records become."""
+        folder = f"{self.drawn(paper)}/experiments/{experiment}"
+        return [f"{folder}/{name}" for name in EXPERIMENT_FILES]
+
+    def stem(self, paper: str, artifact: str) -> str:
+        """An artifact's path without its ending."""
+        return f"{self.drawn(paper)}/{_kind(artifact)}s/{artifact}"
+
+    def artifact(self, paper: str, artifact: str) -> list[str]:
+        """Every file of an artifact: its values, and its renderings."""
+        stem = self.stem(paper, artifact)
+        return [f"{stem}.{ending}" for ending in ENDINGS[_kind(artifact)]]
+
+    def artifact_statistics(self, paper: str, artifact: str) -> list[str]:
+        """The statistics that an artifact shows."""
+        experiments = self.by_name[paper].paper.artifacts[artifact].experiments
+        return [path for name in experiments for path in self.statistics(paper, name)]
+
+    def paper_files(self, paper: str) -> list[str]:
+        """Everything drawn for a paper, statistics that no artifact shows included."""
+        entry = self.by_name[paper]
+        statistics = [self.statistics(paper, name) for name in entry.plan.planned(self.scale)]
+        artifacts = [self.artifact(paper, name) for name in entry.artifacts(self.scale)]
+        return [path for files in (*statistics, *artifacts) for path in files]
+
+
+def read_request(config: Mapping[str, Any]) -> Request:
+    """The request in Snakemake's `config`, all files of its papers read and checked.
+
+    Keys: papers (names below paper_figures, or folders), scale, results, imported (csv files); lists
+    may be given as comma strings. Raises SpecificationError naming the key, the value and what is
+    allowed.
+    """
+    for key in config:
+        if key not in DEFAULTS:
+            raise SpecificationError(f"config: unknown key {key!r}; allowed: {', '.join(DEFAULTS)}")
+    given = {**DEFAULTS, **config}
+    scale = str(given["scale"])
+    if scale not in SCALES:
+        raise SpecificationError(f"config: scale: {scale!r}; allowed: {', '.join(SCALES)}")
+    papers = tuple(_read_paper(folder, scale) for folder in _folders(_listed(given["papers"])))
+    imported = tuple(Path(name) for name in _listed(given["imported"]))
+    for path in imported:
+        if not path.is_file():
+            raise SpecificationError(f"config: imported: there is no file {path}")
+    stems = [path.stem for path in imported]
+    if len(set(stems)) < len(stems):
+        raise SpecificationError(f"config: imported: file names must differ (got {stems})")
+    return Request(papers, scale, Path(str(given["results"])), imported)
+
+
+def _listed(value: Any) -> list[str]:
+    """A list, or a comma string, without empty entries."""
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list | tuple):
+        items = [items]
+    return [str(item).strip() for item in items if str(item).strip()]
+
+
+def _folders(asked: list[str]) -> list[Path]:
+    known = sorted(path.parent for path in PAPERS.glob("*/paper.yaml"))
+    if not known and not asked:
+        raise SpecificationError(
+            f"there is no {PAPERS}/*/paper.yaml; run from the repository's root"
+        )
+    by_name = {folder.name: folder for folder in known}
+    folders = [by_name.get(name, Path(name)) for name in asked] or known
+    for name, folder in zip(asked, folders, strict=False):
+        if not (folder / "paper.yaml").is_file():
+            raise SpecificationError(
+                f"config: papers: unknown paper {name!r}; allowed: {', '.join(by_name)}, "
+                "or a folder with a paper.yaml"
+            )
+    names = [folder.name for folder in folders]
+    if len(set(names)) < len(names):
+        raise SpecificationError(f"config: papers: names must differ (got {', '.join(names)})")
+    return folders
+
+
+def _read_paper(folder: Path, scale: str) -> PaperFolder:
+    """Read and check one paper; its names become Snakemake rules, modules and paths."""
+    if folder.is_absolute() or not re.fullmatch(r"[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*", str(folder)):
+        raise SpecificationError(
+            f"config: papers: {str(folder)!r} must be a folder below the repository's root, "
+            "each part of it lower-case letters, digits and _"
+        )
+    paper, plan = load_paper(folder)
+    require_scale(plan, scale, folder)
+    for name in paper.artifacts:
+        if not re.fullmatch(r"(table|figure)_[a-z0-9_]+", name):
+            raise SpecificationError(
+                f"{folder / 'paper.yaml'}: artifacts: {name!r} must be table_… or figure_…, "
+                "lower-case letters, digits and _"
+            )
+    return PaperFolder(folder, paper, plan)
+
+
+def _kind(artifact: str) -> str:
+    return artifact.partition("_")[0]
