@@ -94,7 +94,9 @@ def write_csv(rows: pd.DataFrame, stem: Path) -> None:
 
 
 def _request(name: str, argv: Sequence[str] | None) -> Request:
-    parser = argparse.ArgumentParser(description=f"Draw {name} from the statistics of its experiment.")
+    parser = argparse.ArgumentParser(
+        description=f"Draw {name} from the statistics of its experiment."
+    )
     parser.add_argument("--paper", type=Path, required=True, help="the paper's folder")
     parser.add_argument("--scale", required=True)
     parser.add_argument(

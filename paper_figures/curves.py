@@ -24,7 +24,22 @@ from paper_figures.style import LineStyle
 
 Floats = NDArray[np.float64]
 LETTERS = "abcdefgh"
-CLAIM_NOTE = "dashed or ↑: the paper's final value"
+CLAIM_DASHES = (0, (5, 2.5))
+
+
+@dataclass(frozen=True)
+class Study:
+    """What an experiment left: seeds' curves, scores and statistics, and the drawn means (`values`)."""
+
+    seeds: pd.DataFrame
+    scores: pd.DataFrame
+    statistics: pd.DataFrame
+    means: pd.DataFrame
+
+    def on(self, environment: str) -> Study:
+        """The part on one environment."""
+        parts = (self.seeds, self.scores, self.statistics, self.means)
+        return Study(*(part[part["environment"] == environment] for part in parts))
 
 
 @dataclass(frozen=True)
@@ -43,19 +58,27 @@ def main(layout: Layout, argv: Sequence[str] | None = None) -> int:
 
 def render(layout: Layout, request: Request) -> None:
     """Write the four files of the figure."""
-    seeds, statistics = request.read("curves"), request.read("statistics")
-    seeds = seeds[seeds["environment"].isin(layout.environments)]
-    table = values(seeds, statistics, request)
-    artifact.write_values(table, request.output)
-    artifact.write_csv(seeds, request.output)
+    study = read(request)
+    shown = study.means["environment"].isin(layout.environments)
+    artifact.write_values(study.means[shown], request.output)
+    artifact.write_csv(
+        study.seeds[study.seeds["environment"].isin(layout.environments)], request.output
+    )
     claims = claimed(request, layout.place)
+    styles = style.line_styles(list(dict.fromkeys(study.statistics["method"])))
     rows = len(layout.environments)
-    with style.figure(0.55 + 1.45 * rows + legend_height(statistics)) as drawing:
+    with style.figure(1.5 * rows + legend_height(study.statistics)) as drawing:
         panels = drawing.subplots(rows, 1, squeeze=False)[:, 0]
         for letter, axes, name in zip(LETTERS, panels, layout.environments, strict=False):
-            panel(axes, letter, name, (seeds, table, statistics), claims.get(name, {}), request)
-        legend(drawing, statistics, request)
+            panel(axes, letter, name, study.on(name), styles, claims.get(name, {}), request)
+        legend(drawing, study.statistics, styles, request)
         style.save(drawing, request.output)
+
+
+def read(request: Request) -> Study:
+    """The experiment that the artifact shows."""
+    seeds, scores, statistics = (request.read(name) for name in ("curves", "scores", "statistics"))
+    return Study(seeds, scores, statistics, values(seeds, statistics, request))
 
 
 def values(seeds: pd.DataFrame, statistics: pd.DataFrame, request: Request) -> pd.DataFrame:
@@ -100,38 +123,43 @@ def panel(
     axes: Axes,
     letter: str,
     environment: str,
-    data: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame],
+    study: Study,
+    styles: Mapping[str, LineStyle],
     claims: Mapping[str, float],
     request: Request,
 ) -> None:
-    """One environment. `data` holds the seeds' curves, their `values`, and the statistics."""
-    seeds, table, statistics = (part[part["environment"] == environment] for part in data)
-    styles = style.line_styles(list(dict.fromkeys(data[2]["method"])))
+    """One environment, on which `study` is."""
     planned = request.steps.get(environment)
-    longest = max([planned or 1, *seeds["step"]])
+    longest = max([planned or 1, *study.seeds["step"]])
     unit, word = (1e3, "thousands") if longest < 5e5 else (1e6, "millions")
-    for method, arm in seeds.groupby("method", sort=False):
-        draw_arm(axes, arm, table[table["method"] == method], styles[method], unit)
+    for method in dict.fromkeys(study.seeds["method"]):
+        draw_arm(axes, str(method), study, styles[str(method)], unit)
     axes.set_xlim(0, longest / unit)
     axes.set_xlabel(f"environment steps ({word})", labelpad=1.5)
     axes.set_ylabel("training return", labelpad=2)
     shown = {method: claims[method] for method in styles if method in claims}
-    draw_claims(axes, seeds["return_mean"].to_numpy(), shown, styles)
-    if not len(seeds):
+    draw_claims(axes, study.seeds["return_mean"].to_numpy(np.float64), shown, styles)
+    if study.seeds.empty:
         text = "no records yet" if planned else f"not part of scale {request.scale}"
-        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=style.NOTE_COLOUR)
-    style.panel_title(axes, letter, environment, f"{request.scale}, {seed_counts(statistics)}")
+        style.centre_note(axes, text)
+    counts = seed_counts(study.statistics)
+    style.panel_title(axes, letter, environment, f"{request.scale}, {counts}")
 
 
-def draw_arm(axes: Axes, seeds: pd.DataFrame, mean: pd.DataFrame, look: LineStyle, unit: float) -> None:
-    """One arm: its seeds, band and mean."""
-    for _, curve in seeds.groupby("seed"):
-        axes.plot(
-            curve["step"] / unit, curve["return_mean"], color=look.colour, lw=0.4, alpha=0.3, zorder=1
-        )
-    x = mean["step"] / unit
-    axes.fill_between(x, mean["low"], mean["high"], color=look.colour, alpha=0.15, lw=0, zorder=2)
-    axes.plot(x, mean["mean"], color=look.colour, ls=look.dashes, zorder=3)
+def draw_arm(axes: Axes, method: str, study: Study, look: LineStyle, unit: float) -> None:
+    """One arm: its seeds, a cross where one diverged, the band and the mean."""
+    seeds, means, scores = (
+        part[part["method"] == method] for part in (study.seeds, study.means, study.scores)
+    )
+    diverged = set(scores.loc[scores["status"] == "diverged", "seed"])
+    for seed, curve in seeds.groupby("seed"):
+        x, y = (curve["step"] / unit).to_numpy(), curve["return_mean"].to_numpy()
+        axes.plot(x, y, color=look.colour, lw=0.4, alpha=0.3, zorder=1)
+        if seed in diverged:
+            axes.plot(x[-1], y[-1], "x", color=look.colour, ms=3.5, mew=0.9, zorder=5)
+    x = means["step"] / unit
+    axes.fill_between(x, means["low"], means["high"], color=look.colour, alpha=0.15, lw=0, zorder=2)
+    axes.plot(x, means["mean"], color=look.colour, ls=look.dashes, zorder=3)
 
 
 def draw_claims(
@@ -145,7 +173,7 @@ def draw_claims(
     for method, value in sorted(claims.items(), key=lambda item: -item[1]):
         colour = styles[method].colour
         if low <= value <= high:
-            axes.axhline(value, color=colour, ls=(0, (5, 2.5)), lw=0.9, zorder=4)
+            axes.axhline(value, color=colour, ls=CLAIM_DASHES, lw=0.9, zorder=4)
             continue
         axes.annotate(
             f"{'↑' if value > high else '↓'}{style.number(value, 2 if abs(value) < 10 else 0)}",
@@ -169,7 +197,7 @@ def view(drawn: Floats, claims: Sequence[float]) -> tuple[float, float]:
 
 
 def seed_counts(statistics: pd.DataFrame) -> str:
-    """"n = 5", or "n = 3–5" where arms differ: members with a score."""
+    """ "n = 5", or "n = 3–5" where arms differ: members with a score."""
     if not len(statistics):
         return "n = 0"
     low, high = statistics["n"].min(), statistics["n"].max()
@@ -178,24 +206,30 @@ def seed_counts(statistics: pd.DataFrame) -> str:
 
 def legend_height(statistics: pd.DataFrame) -> float:
     """Inches that `legend` takes below the panels."""
-    return 0.2 + 0.12 * statistics["method"].nunique()
+    return 0.62 + 0.08 * len(statistics["method"].unique())
 
 
-def legend(drawing: Figure, statistics: pd.DataFrame, request: Request) -> None:
-    """All arms, those without data or with fewer members than planned marked, and how to read the rest."""
-    arms = statistics.groupby("method", sort=False)
-    styles = style.line_styles(list(arms.groups))
+def legend(
+    drawing: Figure,
+    statistics: pd.DataFrame,
+    styles: Mapping[str, LineStyle],
+    request: Request,
+) -> None:
+    """How to read the figure, then all arms; those with fewer members than planned are marked."""
     handles, labels = [], []
-    for method, arm in arms:
-        look = styles[str(method)]
+    for method, look in styles.items():
+        arm = statistics[statistics["method"] == method]
         handles.append(Line2D([], [], color=look.colour, ls=look.dashes))
         lost = (arm["n"] < arm["planned"]).any()
-        state = " (no data)" if not arm["n"].any() else "†" if lost else ""
-        labels.append(arm["label"].iloc[0] + state)
-    handles.append(Line2D([], [], color=style.NOTE_COLOUR, ls=(0, (5, 2.5)), lw=0.9))
-    labels.append(CLAIM_NOTE)
-    style.legend_below(drawing, handles, labels)
-    notes = [f"{request.scale_words}. Thin: seeds; band: 95 % t interval of the mean."]
-    if (statistics["n"] < statistics["planned"]).any():
-        notes.append("† members diverged, failed or missing.")
-    style.footnote(drawing, " ".join(notes))
+        labels.append(arm["label"].iloc[0] + (("†" if arm["n"].any() else "‡") if lost else ""))
+    handles.append(Line2D([], [], color=style.NOTE_COLOUR, ls=CLAIM_DASHES, lw=0.9))
+    labels.append("the paper's final value")
+    notes = [
+        f"{request.scale_words}. Thin: seeds; band: 95 % t interval of the mean; dashes, or ↑ beyond "
+        "the axis: what the paper reports."
+    ]
+    if any("†" in label for label in labels):
+        notes.append("†: some members diverged (×), failed or missing.")
+    if any("‡" in label for label in labels):
+        notes.append("‡: no member has a score.")
+    style.legend_below(drawing, handles, labels, " ".join(notes))

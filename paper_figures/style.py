@@ -6,11 +6,13 @@ Figures are one column wide (3.25 in) and saved so that the same data give the s
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.artist import Artist
@@ -55,7 +57,7 @@ METHODS: dict[str, LineStyle] = {
 """One style per method through the whole paper: Okabe and Ito's colours (2008), variants by dashes."""
 
 _OTHERS = (LineStyle(_GREY), LineStyle(_GREY, _DOTTED), LineStyle(_GREY, _DASH_DOT))
-_RC = {
+_RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": NORMAL,
     "axes.titlesize": NORMAL,
@@ -103,23 +105,47 @@ def panel_title(axes: Axes, letter: str, title: str, note: str) -> None:
     axes.set_title(note, loc="right", pad=3, fontsize=SMALL - 0.5, color=NOTE_COLOUR)
 
 
-def legend_below(drawing: Figure, handles: Sequence[Artist], labels: Sequence[str]) -> None:
-    """A legend below all panels, where it covers no data."""
-    drawing.legend(
+def centre_note(axes: Axes, text: str) -> None:
+    """Words in an empty panel."""
+    box: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "pad": 2}
+    axes.text(
+        0.5,
+        0.5,
+        text,
+        transform=axes.transAxes,
+        ha="center",
+        va="center",
+        color=NOTE_COLOUR,
+        bbox=box,
+        zorder=9,
+    )
+
+
+def legend_below(
+    drawing: Figure, handles: Sequence[Artist], labels: Sequence[str], note: str
+) -> None:
+    """A note and a legend below all panels, where they cover no data."""
+    box = drawing.legend(
         handles,
         [wrapped(label, 30) for label in labels],
         loc="outside lower center",
+        title=wrapped(note, 74),
+        title_fontsize=SMALL - 0.5,
+        alignment="left",
         ncols=2,
         frameon=False,
         handlelength=2.2,
         columnspacing=1.0,
         labelspacing=0.35,
     )
+    box.get_title().set_color(NOTE_COLOUR)
 
 
 def wrapped(text: str, width: int) -> str:
-    """`text` broken into lines of at most `width` characters."""
-    return "\n".join(textwrap.wrap(text, width))
+    """`text` broken into lines of at most `width` characters, not within parentheses."""
+    kept = re.sub(r"\([^()]*\)", lambda found: found[0].replace(" ", "\u00a0"), text)
+    lines = textwrap.wrap(kept, width, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines).replace("\u00a0", " ")
 
 
 def decimals_for(spread: float, value: float) -> int:
@@ -142,7 +168,7 @@ def number(value: float, decimals: int, signed: bool = False) -> str:
 
 
 def mean_and_std(mean: float, std: float) -> str:
-    """"1276 ± 67": as many digits as the spread deserves; the mean alone where there is no spread."""
+    """ "1276 ± 67": as many digits as the spread deserves; the mean alone where there is no spread."""
     decimals = decimals_for(std, mean)
     if not math.isfinite(std):
         return number(mean, decimals)
@@ -150,7 +176,7 @@ def mean_and_std(mean: float, std: float) -> str:
 
 
 def interval(value: float, low: float, high: float, decimals: int) -> str:
-    """"0.80 [0.44, 1.00]"."""
+    """ "0.80 [0.44, 1.00]"."""
     if not math.isfinite(low) or not math.isfinite(high):
         return number(value, decimals)
     return f"{number(value, decimals)} [{number(low, decimals)}, {number(high, decimals)}]"
@@ -163,12 +189,12 @@ def probability(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def exact_probability(p: float) -> str:
+    """A p-value of a discrete test, whose digits are exact: "0.0625"."""
+    return f"{p:.4g}" if math.isfinite(p) else MISSING
+
+
 def percent(value: float, signed: bool = False) -> str:
     """A percentage with one decimal."""
     text = number(value, 1, signed)
     return text if text == MISSING else f"{text}%"
-
-
-def footnote(drawing: Figure, text: str) -> None:
-    """Small print below everything else."""
-    drawing.supxlabel(wrapped(text, 78), fontsize=SMALL - 0.5, color=NOTE_COLOUR, x=0.02, ha="left")

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from analysis.claims import decimals as claimed_decimals
 from analysis.load import IMPORTED_TAIL
 from analysis.statistics import wilcoxon_smallest
 from paper_figures import artifact, style
@@ -99,7 +100,11 @@ def added_rows(layout: Layout, statistics: pd.DataFrame) -> tuple[Row, ...]:
     if environments != [None]:
         arms = arms[arms["imported"]]
     return tuple(
-        Row("(imported)" if imported else "(added)", method, environment)
+        Row(
+            f"{environment or ''} ({'imported' if imported else 'added'})".strip(),
+            method,
+            environment,
+        )
         for method, imported in arms.itertuples(index=False)
         if imported or method not in known
         for environment in environments
@@ -128,15 +133,15 @@ def values(
             said = layout.readings.get(row.method, row.method)
             paper = {f"paper_{q}": strings.get((environment, said, q)) for q in PRINTED}
             table.append({"row": row.label, **arms[environment, row.method], **paper})
-    frame = pd.DataFrame(table, columns=["row", *statistics.columns, *(f"paper_{q}" for q in PRINTED)])
+    frame = pd.DataFrame(
+        table, columns=["row", *statistics.columns, *(f"paper_{q}" for q in PRINTED)]
+    )
     frame["difference"] = frame["mean"] - pd.to_numeric(frame["paper_mean"])
     first = ["row", "environment", "method", "label", "imported", *(f"paper_{q}" for q in PRINTED)]
     return frame[first + ["difference"] + [c for c in frame if c not in [*first, "difference"]]]
 
 
-def comparison(
-    layout: Layout, rows: Sequence[Row], table: pd.DataFrame, request: Request
-) -> Block:
+def comparison(layout: Layout, rows: Sequence[Row], table: pd.DataFrame, request: Request) -> Block:
     """The paper's table with ours beside it."""
     spans = [("", 2 + len(layout.facts))]
     heads = [layout.head, "Our arm", *layout.facts]
@@ -182,7 +187,8 @@ def _cell(row: Row, column: Column, table: pd.DataFrame, request: Request) -> li
         "cv": style.percent(arm["cv"]),
         "improvement": style.percent(arm["improvement"], signed=True),
     }[quantity]
-    difference = style.number(arm["difference"], decimals, signed=True)
+    coarser = min(decimals, claimed_decimals(arm["paper_mean"] or "0"))
+    difference = style.number(arm["difference"], coarser, signed=True)
     return [_paper(arm, quantity), ours, "" if quantity in PERCENTAGES else difference][:width]
 
 
@@ -223,17 +229,18 @@ def _notes(layout: Layout, table: pd.DataFrame, request: Request) -> tuple[str, 
     pairs = [f"{labels[a]} and {labels[b]}" for b, a in layout.readings.items() if b in labels]
     if pairs:
         notes.append(f"{'; '.join(pairs)}: two readings of the same row of the paper.")
-    lost = [
-        f"{arm['label']}, {arm['environment']}: n = {arm['n']} of {arm['planned']} ({words})"
-        for arm in table.to_dict("records")
-        if (words := _lost(arm))
-    ]
+    lost: dict[str, list[str]] = {}
+    for arm in table.to_dict("records"):
+        if words := _lost(arm):
+            who = f"{arm['label']}: n = {arm['n']} of {arm['planned']} ({words})"
+            lost.setdefault(who, []).append(arm["environment"])
     if lost:
-        notes.append("† Members without a score. " + "; ".join(lost) + ".")
+        cells = [f"{who} on {', '.join(where)}" for who, where in lost.items()]
+        notes.append(f"† Members without a score. {'; '.join(cells)}.")
     if table["imported"].any():
         notes.append(
             "Arms marked (imported) were not trained here; an imported seed's score is the mean of the "
-            f"training returns in the last {IMPORTED_TAIL:.0%} of its steps."
+            f"training returns in the last {100 * IMPORTED_TAIL:g} % of its steps."
         )
     return tuple(notes)
 
@@ -241,7 +248,8 @@ def _notes(layout: Layout, table: pd.DataFrame, request: Request) -> tuple[str, 
 def against_baseline(table: pd.DataFrame, request: Request) -> Block:
     """Robust estimates of every arm, and its comparison with the baseline."""
     rows = []
-    for arm in table.drop_duplicates(["environment", "method"]).to_dict("records"):
+    by_environment = table.groupby("environment", sort=False, group_keys=False)
+    for arm in (arm for _, part in by_environment for arm in part.to_dict("records")):
         decimals = style.decimals_for(arm["std"], arm["mean"])
         rows.append(
             (
@@ -252,7 +260,7 @@ def against_baseline(table: pd.DataFrame, request: Request) -> Block:
                 style.interval(arm["poi"], arm["poi_low"], arm["poi_high"], 2),
                 _with_holm(arm["paired_p"], arm["paired_p_holm"]),
                 _with_holm(arm["welch_p"], arm["welch_p_holm"]),
-                style.probability(arm["wilcoxon_p"]),
+                style.exact_probability(arm["wilcoxon_p"]),
                 style.number(arm["cohens_d"], 1, signed=True),
                 style.number(arm["mde"], decimals),
             )
@@ -270,8 +278,8 @@ def against_baseline(table: pd.DataFrame, request: Request) -> Block:
         "MDE: the true difference of means that a two-sided 5 % t-test at these n finds with 80 % "
         "probability.",
     )
-    heads = ("Environment", "Arm", "n", "IQM", "P(arm > PPO)", "paired t: p (Holm)")
-    more = ("Welch: p (Holm)", "Wilcoxon p", "d", "MDE")
+    heads = ("Environment", "Arm", "n", "IQM", "P(arm > PPO)", "paired t, p (Holm)")
+    more = ("Welch, p (Holm)", "Wilcoxon p", "d", "MDE")
     title = "Estimates and comparisons with PPO"
     return Block(title, (), (*heads, *more), tuple(rows), 2, notes)
 
@@ -327,7 +335,9 @@ def latex(blocks: Sequence[Block], name: str) -> str:
     lines = [r"\begin{table*}", r"\centering", r"\footnotesize", r"\setlength{\tabcolsep}{3pt}"]
     for i, block in enumerate(blocks):
         text = f"{block.title}. {' '.join(block.notes)}".translate(_LATEX)
-        lines.append(rf"\caption{{{text}}}\label{{tab:{name}}}" if i == 0 else rf"\par\smallskip {text}")
+        lines.append(
+            rf"\caption{{{text}}}\label{{tab:{name}}}" if i == 0 else rf"\par\smallskip {text}"
+        )
         alignment = "l" * block.left + "r" * (len(block.heads) - block.left)
         lines += [r"\par\smallskip", rf"\begin{{tabular}}{{{alignment}}}", r"\toprule"]
         if block.spans:

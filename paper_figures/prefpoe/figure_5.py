@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from analysis.statistics import mean_interval
 from paper_figures import artifact, curves, style
 from paper_figures.artifact import Request
+from paper_figures.curves import Study
+from paper_figures.style import LineStyle
 
 NAME, PLACE, ENVIRONMENT, PHASES = "figure_5", "Table 2", "HalfCheetah-v4", 5
 
@@ -23,21 +25,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def render(request: Request) -> None:
     """Write the four files of the figure."""
-    seeds, scores, statistics = (request.read(name) for name in ("curves", "scores", "statistics"))
-    learning = curves.values(seeds, statistics, request)
-    by_phase = phases(seeds, request.steps[ENVIRONMENT])
-    table = values(learning, statistics, by_phase)
+    study = curves.read(request).on(ENVIRONMENT)
+    by_phase = phases(study.seeds, request.steps[ENVIRONMENT])
+    table = values(study, by_phase)
     artifact.write_values(table, request.output)
-    artifact.write_csv(per_seed(seeds, scores, by_phase), request.output)
+    artifact.write_csv(per_seed(study, by_phase), request.output)
     claims = curves.claimed(request, PLACE)[ENVIRONMENT]
-    arms = len(statistics)
-    with style.figure(2.6 + 0.48 * arms + curves.legend_height(statistics)) as drawing:
+    styles = style.line_styles(list(study.statistics["method"]))
+    arms = len(study.statistics)
+    with style.figure(2.6 + 0.46 * arms + curves.legend_height(study.statistics)) as drawing:
         ratios = [1.6, 0.12 + 0.22 * arms, 0.12 + 0.22 * arms]
         a, b, c = drawing.subplots(3, 1, height_ratios=ratios)
-        curves.panel(a, "a", ENVIRONMENT, (seeds, learning, statistics), claims, request)
-        final_returns(b, scores, statistics, claims, request)
-        heatmap(c, table[table["panel"] == "c"], statistics, request)
-        curves.legend(drawing, statistics, request)
+        curves.panel(a, "a", ENVIRONMENT, study, styles, claims, request)
+        final_returns(b, study, styles, claims)
+        heatmap(c, table[table["panel"] == "c"], study.statistics)
+        note = f"{request.scale}, {curves.seed_counts(study.statistics)}"
+        style.panel_title(b, "b", "Final return", note)
+        style.panel_title(c, "c", "Return by phase", note)
+        curves.legend(drawing, study.statistics, styles, request)
         style.save(drawing, request.output)
 
 
@@ -52,10 +57,9 @@ def phases(seeds: pd.DataFrame, steps: int) -> pd.DataFrame:
     return grouped["return_mean"].mean().reset_index()
 
 
-def values(
-    learning: pd.DataFrame, statistics: pd.DataFrame, by_phase: pd.DataFrame
-) -> pd.DataFrame:
+def values(study: Study, by_phase: pd.DataFrame) -> pd.DataFrame:
     """What is drawn. Columns: panel, method, label, imported, step, phase, n, mean, low, high."""
+    statistics = study.statistics
     final = statistics[["method", "label", "imported", "n", "mean"]].assign(
         panel="b", low=statistics["mean_low"], high=statistics["mean_high"]
     )
@@ -66,19 +70,21 @@ def values(
         arm = arms.loc[method]
         who = {"panel": "c", "method": method, "label": arm["label"], "imported": arm["imported"]}
         low, high = mean_interval(x)
-        rows.append({**who, "phase": phase, "n": len(x), "mean": x.mean(), "low": low, "high": high})
+        rows.append(
+            {**who, "phase": phase, "n": len(x), "mean": x.mean(), "low": low, "high": high}
+        )
     columns = ["panel", "method", "label", "imported", "step", "phase", "n", "mean", "low", "high"]
-    parts = [learning.assign(panel="a"), final, pd.DataFrame(rows, columns=columns)]
+    parts = [study.means.assign(panel="a"), final, pd.DataFrame(rows, columns=columns)]
     table = pd.concat([part for part in parts if len(part)], ignore_index=True)
     integers = {"step": "Int64", "phase": "Int64", "n": "int64"}
     return table.reindex(columns=columns).astype(integers)
 
 
-def per_seed(seeds: pd.DataFrame, scores: pd.DataFrame, by_phase: pd.DataFrame) -> pd.DataFrame:
+def per_seed(study: Study, by_phase: pd.DataFrame) -> pd.DataFrame:
     """Columns: panel, method, seed, step, phase, status, value (a return)."""
     parts = [
-        seeds.rename(columns={"return_mean": "value"}).assign(panel="a"),
-        scores.rename(columns={"score": "value"}).assign(panel="b"),
+        study.seeds.rename(columns={"return_mean": "value"}).assign(panel="a"),
+        study.scores.rename(columns={"score": "value"}).assign(panel="b"),
         by_phase.rename(columns={"return_mean": "value"}).assign(panel="c"),
     ]
     columns = ["panel", "method", "seed", "step", "phase", "status", "value"]
@@ -87,19 +93,15 @@ def per_seed(seeds: pd.DataFrame, scores: pd.DataFrame, by_phase: pd.DataFrame) 
 
 
 def final_returns(
-    axes: Axes,
-    scores: pd.DataFrame,
-    statistics: pd.DataFrame,
-    claims: dict[str, float],
-    request: Request,
+    axes: Axes, study: Study, styles: Mapping[str, LineStyle], claims: Mapping[str, float]
 ) -> None:
     """Bars of our mean scores with a dot for each seed, and a diamond where the paper's number lies."""
-    looks = style.line_styles(list(statistics["method"]))
+    scores, statistics = study.scores, study.statistics
     drawn = scores["score"].dropna().to_numpy()
     low, high = curves.view(np.append(drawn, 0.0) if len(drawn) else drawn, list(claims.values()))
     for y, arm in enumerate(statistics.itertuples(index=False)):
         dots = scores.loc[scores["method"] == arm.method, "score"].dropna()
-        look = looks[arm.method]
+        look = styles[arm.method]
         axes.barh(y, arm.mean if arm.n else 0.0, height=0.66, color=look.colour, alpha=0.4, lw=0)
         axes.plot(dots, [y] * len(dots), "o", ms=2.2, mew=0.3, mec="white", color=look.colour)
         if not arm.n:
@@ -121,11 +123,10 @@ def final_returns(
     axes.set_xlim(low - (margin if low < 0 else 0), high + margin)
     arm_ticks(axes, statistics)
     axes.axvline(0, color="black", lw=0.6)
-    axes.set_xlabel("final evaluation return (dots: seeds, ◇: the paper)", labelpad=1.5)
-    style.panel_title(axes, "b", "Final", f"{request.scale}, {curves.seed_counts(statistics)}")
+    axes.set_xlabel("final return (dots: seeds, ◇: paper)", labelpad=1.5)
 
 
-def heatmap(axes: Axes, table: pd.DataFrame, statistics: pd.DataFrame, request: Request) -> None:
+def heatmap(axes: Axes, table: pd.DataFrame, statistics: pd.DataFrame) -> None:
     """Mean training return of each arm in each phase, written into the cell."""
     wide = table.pivot(index="method", columns="phase", values="mean").astype(float)
     grid = wide.reindex(index=statistics["method"], columns=range(1, PHASES + 1)).to_numpy(float)
@@ -149,8 +150,7 @@ def heatmap(axes: Axes, table: pd.DataFrame, statistics: pd.DataFrame, request: 
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     arm_ticks(axes, statistics, offset=0.5)
-    axes.set_xlabel("training return by phase (% of the steps)", labelpad=1.5)
-    style.panel_title(axes, "c", "Phases", f"{request.scale}, {curves.seed_counts(statistics)}")
+    axes.set_xlabel("part of training (% of the steps)", labelpad=1.5)
 
 
 def arm_ticks(axes: Axes, statistics: pd.DataFrame, offset: float = 0.0) -> None:

@@ -21,7 +21,9 @@ UNITS = {"HalfCheetah-v4": 1000.0, "Ant-v4": 900.0, "FrozenLake-v1": 0.25, "Cart
 Frames = tuple[pd.DataFrame, pd.DataFrame]
 
 
-def members(plan: Plan, cell: Cell, method: str, imported: bool, rng: np.random.Generator) -> Frames:
+def members(
+    plan: Plan, cell: Cell, method: str, imported: bool, rng: np.random.Generator
+) -> Frames:
     """Scores and curves of five members that all finished."""
     level = UNITS.get(cell.environment, 60.0) * LEVELS.get(method, 1.4)
     bins, scores, curves = plan.scales[SCALE].curve_rows, [], []
@@ -29,7 +31,9 @@ def members(plan: Plan, cell: Cell, method: str, imported: bool, rng: np.random.
         who = {"environment": cell.environment, "method": method, "seed": seed, "setting": "{}"}
         final = level * (1 + 0.15 * rng.standard_normal())
         spread = {"score": final, "episode_std": 0.1 * final, "episodes": 10}
-        scores.append({**who, **spread, "status": "done", "diverged_at": np.nan, "imported": imported})
+        scores.append(
+            {**who, **spread, "status": "done", "diverged_at": np.nan, "imported": imported}
+        )
         kept = np.flatnonzero(rng.random(bins) < 0.9) + 1
         progress = 1 - np.exp(-3 * kept / bins)
         returns = final * progress * (1 + 0.05 * rng.standard_normal(len(kept)))
@@ -76,7 +80,9 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
                 if empty or (damaged and cell.method == "linear_fusion"):
                     made = lose(made, list(plan.scales[SCALE].seeds), "missing", cell.steps)
                 elif damaged and cell.method == "prefpoe":
-                    made = lose(lose(made, [0, 42], "diverged", cell.steps), [77], "failed", cell.steps)
+                    made = lose(
+                        lose(made, [0, 42], "diverged", cell.steps), [77], "failed", cell.steps
+                    )
                 elif damaged and cell.method == "ppo_matched":
                     made = lose(made, [0, 10, 42, 77], "missing", cell.steps)
                 parts.append(made)

@@ -1,0 +1,245 @@
+"""One page over all papers of a scale: tables, figures, assumptions, ledger, times and versions.
+
+The page is a single HTML file that opens offline: figures are embedded, nothing is loaded. It is made of the
+files that artifacts left behind (`.md`, `.png`), of `paper.yaml`, and of the provenance in records.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from algorithms.cell import SCALES, require_scale
+from algorithms.records import atomic_path
+from algorithms.specification import SpecificationError
+from analysis.ledger import Ledger, ledger
+from analysis.load import STATUSES, find_record, member_scores
+from analysis.paper import load_paper
+from analysis.workflow import PaperFolder, Request
+
+VERSION_KEYS = (
+    "python",
+    "commit",
+    "dirty",
+    "machine",
+    "processor",
+    "cores",
+    "device",
+    "threads",
+    "mode",
+)
+
+
+@dataclass(frozen=True)
+class Head:
+    """A column head; `left` for text columns, `starts` where a group of columns begins."""
+
+    text: str
+    left: bool
+    starts: bool
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table read back from Markdown. `groups` are (title, columns) and empty where no column has one."""
+
+    title: str
+    heads: tuple[Head, ...]
+    groups: tuple[tuple[str, int], ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What the page shows of one artifact: tables, or a figure as a data URI; and files beside it."""
+
+    name: str
+    title: str
+    tables: tuple[Table, ...]
+    image: str | None
+    files: tuple[tuple[str, str], ...]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the page; 2 for a specification error."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.report", description=__doc__)
+    parser.add_argument("--papers", type=Path, nargs="+", required=True, metavar="FOLDER")
+    parser.add_argument("--scale", required=True, choices=SCALES)
+    parser.add_argument("--results", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True, help="the page to write")
+    parser.add_argument("--imported", type=Path, nargs="*", default=[], help="csv of other runs")
+    options = parser.parse_args(argv)
+    try:
+        request = make_request(options.papers, options.scale, options.results, options.imported)
+        write(request, options.output)
+    except SpecificationError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def make_request(
+    folders: Sequence[Path], scale: str, results: Path, imported: Sequence[Path]
+) -> Request:
+    """What the page is about, its papers read and checked. Raises SpecificationError."""
+    papers = []
+    for folder in folders:
+        paper, plan = load_paper(folder)
+        require_scale(plan, scale, folder)
+        papers.append(PaperFolder(folder, paper, plan))
+    return Request(tuple(papers), scale, results, tuple(imported))
+
+
+def write(request: Request, output: Path) -> None:
+    """Write the page. Raises SpecificationError for an artifact that has not been drawn."""
+    state = ledger([entry.folder for entry in request.papers], request.scale, request.results)
+    environment = Environment(
+        loader=PackageLoader("analysis"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"label": artifact_label, "code": code}
+    page = environment.get_template("report.html.j2").render(
+        scale=request.scale,
+        notes=sorted({entry.plan.scales[request.scale].note for entry in request.papers}),
+        imported=[path.name for path in request.imported],
+        papers=[_paper(entry, request, state, output) for entry in request.papers],
+    )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(output) as temporary:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+
+
+def artifact_label(name: str) -> str:
+    """ "Table A.2" for table_a_2, as the paper calls it."""
+    kind, _, number = name.partition("_")
+    return f"{kind.capitalize()} {number.replace('_', '.').upper()}"
+
+
+def code(text: str) -> Markup:
+    """`text` escaped, with what stands between backticks set as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _paper(entry: PaperFolder, request: Request, state: Ledger, output: Path) -> dict[str, Any]:
+    drawn = entry.artifacts(request.scale)
+    shards = list(_shards(entry, request))
+    trained = [told for told in shards if told["provenance"]]
+    stale = state.stale[state.stale["paper"] == entry.name]
+    return {
+        "name": entry.name,
+        "paper": entry.paper,
+        "artifacts": [_artifact(name, entry, request, output) for name in drawn],
+        "left_out": [name for name in entry.paper.artifacts if name not in drawn],
+        "counts": {status: sum(told[status] for told in shards) for status in STATUSES},
+        "planned": sum(told["members"] for told in shards),
+        "ledger": state.cells[state.cells["paper"] == entry.name].to_dict("records"),
+        "stale": stale.to_dict("records"),
+        "trained": trained,
+        "hours": sum(told["provenance"]["wall_seconds"] for told in trained) / 3600,
+        "versions": _versions([told["provenance"] for told in trained]),
+    }
+
+
+def _artifact(name: str, entry: PaperFolder, request: Request, output: Path) -> Artifact:
+    paths = [Path(path) for path in request.artifact(entry.name, name)]
+    by_ending = {path.suffix: path for path in paths}
+    tables: tuple[Table, ...] = ()
+    image = None
+    if ".md" in by_ending:
+        tables = read_markdown(_read(by_ending[".md"]).decode())
+    if ".png" in by_ending:
+        encoded = base64.b64encode(_read(by_ending[".png"])).decode()
+        image = f"data:image/png;base64,{encoded}"
+    files = tuple(
+        (path.suffix.lstrip("."), path.resolve().relative_to(output.parent.resolve()).as_posix())
+        for path in paths
+        if path.resolve().is_relative_to(output.parent.resolve())
+    )
+    return Artifact(name, entry.paper.artifacts[name].title, tables, image, files)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SpecificationError(
+            f"{path}: cannot be read; draw it first: {error.strerror}"
+        ) from error
+
+
+def read_markdown(text: str) -> tuple[Table, ...]:
+    """The tables of a Markdown file: each a bold title, a pipe table, and paragraphs of notes."""
+    tables = []
+    for part in re.split(r"^\*\*(?=.+\*\*$)", text, flags=re.MULTILINE)[1:]:
+        title, _, rest = part.partition("**\n")
+        lines = rest.strip().splitlines()
+        table = [_cells(line) for line in lines if line.startswith("|")]
+        notes = [line for line in lines if line and not line.startswith("|")]
+        heads, groups = _heads(table[0], [not rule.endswith(":") for rule in table[1]])
+        rows = tuple(tuple(row) for row in table[2:])
+        tables.append(Table(title, heads, groups, rows, tuple(notes)))
+    return tuple(tables)
+
+
+def _cells(line: str) -> list[str]:
+    inner = re.split(r"(?<!\\)\|", line)[1:-1]
+    return [cell.strip().replace("\\|", "|") for cell in inner]
+
+
+def _heads(
+    texts: Sequence[str], left: Sequence[bool]
+) -> tuple[tuple[Head, ...], tuple[tuple[str, int], ...]]:
+    """Heads and groups: a group is "Title: paper" and the heads after it up to the next such head."""
+    heads: list[Head] = []
+    groups: list[tuple[str, int]] = []
+    for text, is_left in zip(texts, left, strict=True):
+        title, found, _ = text.rpartition(": paper")
+        if found:
+            groups.append((title, 1))
+        elif groups:
+            groups[-1] = (groups[-1][0], groups[-1][1] + 1)
+        heads.append(Head("paper" if found else text, is_left, bool(found)))
+    alone = len(heads) - sum(width for _, width in groups)
+    return tuple(heads), (("", alone), *groups) if groups else ()
+
+
+def _shards(entry: PaperFolder, request: Request) -> Iterator[dict[str, Any]]:
+    """Every planned shard: what it trains, its members by status, and its record's provenance."""
+    records, scratch = Path(request.records(entry.name)), Path(request.scratch)
+    for shard in entry.plan.all_shards(request.scale).values():
+        record = find_record(shard, records)
+        status = member_scores(shard, record, scratch)["status"]
+        yield {
+            "environment": shard.cell.environment,
+            "method": shard.cell.method,
+            "members": len(status),
+            **{name: int((status == name).sum()) for name in STATUSES},
+            "provenance": record.meta["provenance"] if record else None,
+        }
+
+
+def _versions(provenance: Sequence[dict[str, Any]]) -> list[tuple[str, list[tuple[str, int]]]]:
+    """Each library and machine property with the values found and how many records have them."""
+    table: dict[str, dict[str, int]] = {}
+    for told in provenance:
+        for name, value in (*told["versions"].items(), *((key, told[key]) for key in VERSION_KEYS)):
+            counts = table.setdefault(name, {})
+            counts[str(value)] = counts.get(str(value), 0) + 1
+    return [(name, sorted(counts.items())) for name, counts in table.items()]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
