@@ -17,6 +17,7 @@ from algorithms.specification import SpecificationError
 from analysis.paper import Paper, load_paper
 
 PAPERS = Path("paper_figures")
+PAPER_FILES = ("paper.yaml", "claims.yaml")
 ENDINGS = {"table": ("parquet", "csv", "tex", "md"), "figure": ("parquet", "csv", "pdf", "png")}
 DEFAULTS = {"papers": "", "scale": "quick", "results": "results", "imported": ""}
 EXPERIMENT_FILES = ("scores.parquet", "curves.parquet", "statistics.parquet")
@@ -52,7 +53,7 @@ class PaperFolder:
     def sources(self, artifact: str) -> list[str]:
         """The files that decide how `artifact` is drawn: redrawn when one of them changes."""
         shared = sorted(path for path in PAPERS.glob("*.py") if path.name != "recorded.py")
-        own = [self.folder / name for name in (f"{artifact}.py", "paper.yaml", "claims.yaml")]
+        own = [self.folder / name for name in (f"{artifact}.py", "__init__.py", *PAPER_FILES)]
         return [path.as_posix() for path in (*own, *shared) if path.is_file()]
 
 

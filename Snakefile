@@ -1,0 +1,143 @@
+"""A table of contents: one rule for each arrow of the data flow, each a plain `python -m …` command.
+
+    snakemake all                            every paper at scale quick
+    snakemake prefpoe                        one paper
+    snakemake prefpoe_table_1                one table or figure
+    snakemake recorded                       train nothing, draw what is recorded
+    snakemake all --config scale=paper       another scale; also papers=…, results=…, imported=….csv
+"""
+
+import shlex
+import sys
+from pathlib import Path
+
+sys.path.insert(0, workflow.basedir)
+
+from algorithms.specification import SpecificationError
+from analysis.progress import View
+from analysis.workflow import EXPERIMENT_FILES, read_request
+
+try:
+    request = read_request(config)
+except SpecificationError as error:
+    sys.exit(f"error: {error}")
+
+PYTHON = shlex.quote(sys.executable)
+SCALE = request.scale
+FOLDERS = [str(paper.folder) for paper in request.papers]
+IMPORTED = ["--imported", *map(str, request.imported)] if request.imported else []
+STATISTICS = f"{request.root}/{{paper}}{request.suffix}/experiments/{{experiment}}"
+REPORT_CODE = ["analysis/report.py", "analysis/ledger.py", "analysis/templates/report.html.j2"]
+STATISTICS_CODE = ["analysis/load.py", "analysis/statistics.py", "algorithms/settings.py", "envs/registry.py"]
+
+
+wildcard_constraints:
+    paper="|".join(request.by_name),
+    environment="[^/]+",
+    method="[^/-]+",
+    hash="[0-9a-f]{12}",
+    experiment="[^/]+",
+
+
+rule all:
+    input:
+        [request.paper_files(paper) for paper in request.by_name],
+        request.report,
+
+
+rule report:
+    input:
+        [request.paper_files(paper) for paper in request.by_name],
+        REPORT_CODE,
+    output:
+        request.report,
+    shell:
+        "{PYTHON} -m analysis.report --papers {FOLDERS:q} --scale {SCALE}"
+        " --results {request.results:q} --output {output:q} {IMPORTED:q}"
+
+
+rule recorded:
+    shell:
+        "{PYTHON} -m paper_figures.recorded --papers {FOLDERS:q} --scale {SCALE}"
+        " --results {request.results:q} {IMPORTED:q}"
+
+
+# A record is identified by the hash in its path and needs no input: no file time retrains it.
+rule train:
+    output:
+        f"{request.root}/{{paper}}/records/{{environment}}/{{method}}-{{hash}}/record.json",
+    params:
+        folder=lambda wildcards: request.by_name[wildcards.paper].folder,
+        records=lambda wildcards: request.records(wildcards.paper),
+        scratch=lambda wildcards: f"{request.scratch}/{wildcards.hash}",
+    threads: 1
+    shell:
+        "mkdir -p {params.scratch:q} && "
+        "{PYTHON} -m algorithms.train --paper {params.folder:q} --scale {SCALE}"
+        " --shard {wildcards.hash} --records {params.records:q} --scratch {request.scratch:q}"
+        " > {params.scratch:q}/train.log 2>&1"
+
+
+rule statistics:
+    input:
+        lambda wildcards: request.shard_records(wildcards.paper, wildcards.experiment),
+        lambda wildcards: request.by_name[wildcards.paper].folder / "experiments.yaml",
+        request.imported,
+        STATISTICS_CODE,
+    output:
+        [f"{STATISTICS}/{name}" for name in EXPERIMENT_FILES],
+    params:
+        folder=lambda wildcards: request.by_name[wildcards.paper].folder,
+        records=lambda wildcards: request.records(wildcards.paper),
+        output=STATISTICS,
+    shell:
+        "{PYTHON} -m analysis.statistics --paper {params.folder:q} --scale {SCALE}"
+        " --experiment {wildcards.experiment} --records {params.records:q}"
+        " --scratch {request.scratch:q} --output {params.output:q} {IMPORTED:q}"
+
+
+for paper in request.papers:
+
+    rule:
+        name:
+            paper.name
+        input:
+            request.paper_files(paper.name),
+
+    for artifact in paper.artifacts(SCALE):
+
+        # Everything below is evaluated here and now: nothing waits for the loop to have moved on.
+        rule:
+            name:
+                f"{paper.name}_{artifact}"
+            input:
+                request.artifact_statistics(paper.name, artifact),
+                paper.sources(artifact),
+            output:
+                request.artifact(paper.name, artifact),
+            params:
+                module=f"{paper.module}.{artifact}",
+                folder=paper.folder,
+                experiments=f"{request.drawn(paper.name)}/experiments",
+                stem=request.stem(paper.name, artifact),
+            shell:
+                "{PYTHON} -m {params.module} --paper {params.folder:q} --scale {SCALE}"
+                " --experiments {params.experiments:q} --output {params.stem:q}"
+
+
+view = View(FOLDERS, SCALE, request.results)
+
+
+onstart:
+    view.start()
+
+
+onsuccess:
+    view.stop()
+    if Path(request.report).exists():
+        print(f"report: {request.report}", file=sys.stderr)
+
+
+onerror:
+    view.stop()
+    view.report_failures()
