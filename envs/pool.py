@@ -116,6 +116,8 @@ class _EnvPool:
                 max_episode_steps=environment.horizon,
             )
             self._dtype = self._pool.action_space.dtype
+            # EnvPool makes this space when it is first asked for, and gymnasium warns of its bounds' dtype.
+            _ = self._pool.observation_space
 
     def reset(self) -> NDArray[Any]:
         observation: NDArray[Any] = self._pool.reset()[0]
