@@ -100,11 +100,11 @@ def _shard_row(shard: Shard, records: Path, scratch: Path) -> dict[str, Any]:
     if record is None:
         return {**row, "steps": 0, "training_seconds": 0.0, "wall_hours": 0.0}
     provenance = record.meta["provenance"]
-    steps = shard.cell.steps * len(shard.members)
+    cell = shard.cell
     return {
         **row,
-        "steps": steps,
-        "training_seconds": steps / provenance["steps_per_second"],
+        "steps": cell.iterations * cell.settings.batch_size * len(shard.members),
+        "training_seconds": provenance["training_seconds"],
         "wall_hours": provenance["wall_seconds"] / 3600,
     }
 
@@ -168,15 +168,16 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 
 def _flat(content: dict[str, Any]) -> dict[str, Any]:
-    """Content with settings one level up and members as their seeds and settings."""
+    """Content with settings one level up, and members as their seeds and what is swept."""
     plain = {key: value for key, value in content.items() if key not in ("settings", "members")}
     settings = {f"settings.{key}": value for key, value in content["settings"].items()}
     members = content["members"]
+    swept = {"swept": [member["setting"] for member in members]}
     return {
         **plain,
         **settings,
-        "seeds": [member["seed"] for member in members],
-        "swept": [member["setting"] for member in members],
+        "seeds": list(dict.fromkeys(member["seed"] for member in members)),
+        **(swept if any(swept["swept"]) else {}),
     }
 
 

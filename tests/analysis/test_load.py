@@ -1,0 +1,202 @@
+"""Scores and curves: every planned member is a row; other people's runs join only if every line is right."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from algorithms.cell import Plan
+from algorithms.records import RecordError
+from algorithms.specification import SpecificationError
+from analysis import load
+from analysis.load import load_experiment, read_imported
+
+HEADER = "method,environment,seed,step,return\n"
+GOOD = "theirs,ProbeTarget-v0,3,1024,-2.5\n"
+
+
+def csv(folder: Path, text: str, name: str = "runs.csv") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_every_planned_member_is_a_row(plan: Plan, records, scratch, write, find) -> None:
+    write(find("ppo"), [(1.0, 2.0), None, (5.0,)])
+    failed = scratch / find("prefpoe").hash
+    failed.mkdir(parents=True)
+    (failed / "failure.json").write_text("{}", encoding="utf-8")
+    scores, curves = load_experiment(plan, "smoke", "first", records, scratch, read_imported([]))
+    assert {name: str(kind) for name, kind in scores.dtypes.items()} == load.SCORES
+    assert {name: str(kind) for name, kind in curves.dtypes.items()} == load.CURVES
+    assert scores["seed"].tolist() == [0, 10, 42] * 6
+    status = scores.groupby(["environment", "method"], sort=False)["status"].agg(list)
+    assert status["ProbeTarget-v0", "ppo"] == ["done", "diverged", "done"]
+    assert status["ProbeTarget-v0", "prefpoe"] == ["failed"] * 3
+    assert status["ProbeSign-v0", "linear_fusion"] == ["missing"] * 3
+    done, diverged, single = scores.iloc[:3].to_dict("records")
+    assert (done["score"], done["episodes"]) == (1.5, 2)
+    assert done["episode_std"] == pytest.approx(np.sqrt(0.5))
+    assert np.isnan([diverged["score"], diverged["episode_std"], single["episode_std"]]).all()
+    assert (diverged["diverged_at"], diverged["episodes"]) == (2048, 0)
+    assert scores["score"].count() == 2
+    assert curves[["seed", "step", "return_mean", "episodes"]].to_numpy().tolist() == [
+        [seed, 1024, 1.5, 7] for seed in (0, 10, 42)
+    ]
+
+
+def test_a_record_outlives_an_old_failure(plan: Plan, records, scratch, write, find) -> None:
+    shard = find("ppo")
+    write(shard, [(1.0,)] * 3)
+    (scratch / shard.hash).mkdir(parents=True)
+    (scratch / shard.hash / "failure.json").write_text("{}", encoding="utf-8")
+    scores, _ = load_experiment(plan, "smoke", "first", records, scratch, read_imported([]))
+    assert scores["status"].tolist()[:3] == ["done"] * 3
+
+
+def test_the_record_of_another_shard_is_refused(records, write, find) -> None:
+    folder = write(find("ppo"), [(1.0,)] * 3)
+    other = find("prefpoe")
+    shutil.copytree(folder, records / other.name)
+    with pytest.raises(RecordError, match=f"is another shard's; expected '{other.hash}'"):
+        load.find_record(other, records)
+
+
+def test_a_damaged_record_is_named(plan: Plan, records, scratch, write, find) -> None:
+    folder = write(find("ppo"), [(1.0,)] * 3)
+    (folder / "evaluation.parquet").write_bytes(b"")
+    with pytest.raises(RecordError, match=r"evaluation\.parquet: missing or damaged"):
+        load_experiment(plan, "smoke", "first", records, scratch, read_imported([]))
+
+
+@pytest.mark.parametrize("returns", [(), (1.0, float("nan"))])
+def test_a_done_member_needs_finite_returns(records, scratch, write, find, returns) -> None:
+    shard = find("ppo")
+    write(shard, [(1.0,), returns, (1.0,)])
+    with pytest.raises(RecordError, match="return: member 1 is done but"):
+        load.member_scores(shard, load.find_record(shard, records), scratch)
+
+
+# Runs trained elsewhere
+
+
+def test_imported_runs_are_one_more_arm(plan: Plan, records, scratch, tmp_path: Path) -> None:
+    # Last step 2000: the last 10 % are the returns after step 1800.
+    steps = (500, 1000, 1800, 1801, 2000)
+    lines = [
+        f"theirs,ProbeTarget-v0,{seed},{step},{seed + rank}\n"
+        for seed in (1, 0)
+        for rank, step in enumerate(steps)
+    ]
+    lines.append("theirs,CartPole-v1,0,10,500\n")  # an environment of another experiment
+    runs = read_imported([csv(tmp_path, HEADER + "".join(lines))])
+    assert len(runs) == 11
+    scores, curves = load_experiment(plan, "smoke", "first", records, scratch, runs)
+    joined = scores[scores["imported"]]
+    assert joined[["method", "seed", "score", "episodes", "status"]].to_numpy().tolist() == [
+        ["theirs", 0, 3.5, 2, "done"],
+        ["theirs", 1, 4.5, 2, "done"],
+    ]
+    assert joined["episode_std"].tolist() == pytest.approx([np.sqrt(0.5)] * 2)
+    assert scores["imported"].tolist() == [False] * 18 + [True] * 2
+    # Our curves there have 4096 / 4 = 1024 steps a row.
+    drawn = curves[curves["seed"] == 0]
+    assert drawn[["step", "return_mean", "episodes"]].to_numpy().tolist() == [
+        [1024, 0.5, 2],
+        [2048, 3.0, 3],
+    ]
+
+
+def test_a_longer_imported_run_keeps_our_intervals(plan: Plan, records, scratch, tmp_path) -> None:
+    lines = "".join(f"theirs,ProbeTarget-v0,0,{step},1\n" for step in (0, 4096, 4097, 9000))
+    runs = read_imported([csv(tmp_path, HEADER + lines)])
+    _, curves = load_experiment(plan, "smoke", "first", records, scratch, runs)
+    assert curves["step"].tolist() == [1024, 4096, 5120, 9216]
+
+
+def test_columns_may_come_in_any_order_and_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text("step,seed,return,method,environment\r\n5,3,1e2,a,Ant-v4\r\n", "utf-8-sig")
+    assert read_imported([path]).to_dict("records") == [
+        {"method": "a", "environment": "Ant-v4", "seed": 3, "step": 5, "return": 100.0}
+    ]
+
+
+def test_no_files_are_no_runs() -> None:
+    runs = read_imported([])
+    assert list(runs.columns) == list(load.IMPORTED_COLUMNS)
+    assert len(runs) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "",
+            "line 1: columns are absent; allowed: exactly method, environment, seed, step, return",
+        ),
+        ("method,environment,seed,step\n", "line 1: columns are method, environment, seed, step;"),
+        (HEADER.replace("\n", ",note\n"), "step, return, note; allowed: exactly method"),
+        (HEADER + GOOD + "a,Ant-v4,1,2\n", "line 3: 4 fields; allowed: 5"),
+        (
+            HEADER + "ppo,Ant-v4,1,2,3\n",
+            "line 2: method: 'ppo'; allowed: a name that is none of ours",
+        ),
+        (HEADER + " ,Ant-v4,1,2,3\n", "line 2: method: ' '; allowed: a name"),
+        (
+            HEADER + "a,Ant-v9,1,2,3\n",
+            "line 2: environment: 'Ant-v9'; allowed: HalfCheetah-v4, Ant",
+        ),
+        (HEADER + "a,Ant-v4,1.5,2,3\n", "line 2: seed: '1.5'; allowed: a whole number, 0 or more"),
+        (HEADER + "a,Ant-v4,-1,2,3\n", "line 2: seed: '-1'; allowed: a whole number"),
+        (HEADER + "a,Ant-v4,1,1_000,3\n", "line 2: step: '1_000'; allowed: a whole number"),
+        (HEADER + "a,Ant-v4,1,,3\n", "line 2: step: ''; allowed: a whole number"),
+        (HEADER + "\na,Ant-v4,1,2,high\n", "line 3: return: 'high'; allowed: a finite number"),
+        (HEADER + "a,Ant-v4,1,2,nan\n", "line 2: return: 'nan'; allowed: a finite number"),
+        (HEADER + "a,Ant-v4,1,2,-inf\n", "line 2: return: '-inf'; allowed: a finite number"),
+        (HEADER + GOOD + GOOD, "line 3: method, environment, seed, step = "),
+    ],
+)
+def test_a_bad_line_is_named(tmp_path: Path, text: str, words: str) -> None:
+    path = csv(tmp_path, text)
+    with pytest.raises(SpecificationError) as caught:
+        read_imported([path])
+    assert str(caught.value).startswith(f"{path}: ")
+    assert words in str(caught.value)
+    assert "allowed: " in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_row_may_stand_once_in_all_files(tmp_path: Path) -> None:
+    paths = [csv(tmp_path, HEADER + GOOD, name) for name in ("a.csv", "b.csv")]
+    with pytest.raises(
+        SpecificationError, match=r"b\.csv: line 2: .* \(first in .*a\.csv: line 2\)"
+    ):
+        read_imported(paths)
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SpecificationError, match=r"runs\.csv: not a csv file in UTF-8"):
+        read_imported([path])
+    with pytest.raises(SpecificationError, match=r"absent\.csv: cannot be read"):
+        read_imported([tmp_path / "absent.csv"])
+
+
+def test_settings_are_text_with_sorted_keys(plan: Plan, records, scratch) -> None:
+    assert load.setting_text({"gamma": 0.9, "clip": 0.1}) == '{"clip": 0.1, "gamma": 0.9}'
+    scores, _ = load_experiment(plan, "smoke", "first", records, scratch, read_imported([]))
+    assert [json.loads(text) for text in scores["setting"].unique()] == [{}]
+
+
+def test_tables_without_rows_keep_their_types(plan: Plan, records, scratch) -> None:
+    _, curves = load_experiment(plan, "smoke", "second", records, scratch, read_imported([]))
+    assert len(curves) == 0
+    assert {name: str(kind) for name, kind in curves.dtypes.items()} == load.CURVES
+    assert isinstance(curves, pd.DataFrame)

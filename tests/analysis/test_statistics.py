@@ -1,0 +1,516 @@
+"""Statistics against numbers worked out by hand, against scipy's own tests, and against simulation."""
+
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from rliable import metrics
+from scipy import stats
+
+from algorithms.cell import Plan
+from analysis import statistics as s
+from envs.registry import ENVIRONMENTS, Anchors
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+SCORES = arrays(np.float64, st.integers(2, 12), elements=st.floats(-1e4, 1e4, width=32))
+P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
+
+
+def array(*values: float) -> np.ndarray:
+    return np.array(values, np.float64)
+
+
+X, Y = array(4, 7, 9, 12), array(3, 5, 4, 8)  # means 8 and 5; squared deviations 34 and 14
+
+
+def indexed(values: np.ndarray, seeds: list[int]) -> pd.Series:
+    return pd.Series(values, index=seeds)
+
+
+# One arm
+
+
+def test_mean_and_std_by_hand() -> None:
+    assert s.mean(X) == 8
+    assert s.std(X) == pytest.approx(np.sqrt(34 / 3), rel=1e-14)
+
+
+def test_cv_by_hand() -> None:
+    assert s.coefficient_of_variation(array(90, 100, 110)) == pytest.approx(10, rel=1e-14)
+
+
+@pytest.mark.parametrize("x", [array(-90, -100, -110), array(-1, 1), array(5), array()])
+def test_cv_needs_a_positive_mean_and_two_members(x: np.ndarray) -> None:
+    assert np.isnan(s.coefficient_of_variation(x))
+
+
+def test_mean_interval_is_students() -> None:
+    # t(0.975, 3 df) = 3.182446, standard error √(34/3)/2 = 1.683251.
+    interval = s.mean_interval(X)
+    assert interval.high - 8 == pytest.approx(3.182446 * 1.683251, rel=1e-6)
+    expected = stats.t.interval(0.95, 3, loc=8, scale=stats.sem(X))
+    assert tuple(interval) == pytest.approx(expected, rel=1e-12)
+
+
+@given(SCORES)
+def test_iqm_cuts_a_quarter_from_either_end(x: np.ndarray) -> None:
+    assert s.iqm(x) == pytest.approx(stats.trim_mean(x, 0.25), rel=1e-12, abs=1e-12)
+
+
+def test_iqm_of_five_is_the_mean_of_the_middle_three() -> None:
+    assert s.iqm(array(1000, 1, 2, 3, -1000)) == 2
+
+
+def test_normalised_scores_put_the_anchors_at_0_and_1() -> None:
+    anchors = Anchors(-280.0, 12000.0, "by hand")
+    assert [s.normalised(v, anchors) for v in (-280.0, 12000.0, 5860.0)] == [0, 1, 0.5]
+
+
+def test_normalising_commutes_with_the_iqm_and_its_interval() -> None:
+    anchors = ENVIRONMENTS["Ant-v4"].anchors
+    inside = np.array([s.normalised(v, anchors) for v in 100 * X])
+    inner = s.iqm_interval(inside, np.random.default_rng(3))
+    outer = s.iqm_interval(100 * X, np.random.default_rng(3))
+    assert s.iqm(inside) == pytest.approx(s.normalised(s.iqm(100 * X), anchors), rel=1e-12)
+    assert tuple(inner) == pytest.approx([s.normalised(v, anchors) for v in outer], rel=1e-9)
+
+
+# Two arms
+
+
+def test_improvement_by_hand() -> None:
+    assert s.improvement(X, Y) == pytest.approx(60, rel=1e-14)
+    assert np.isnan(s.improvement(X, -Y))
+    assert np.isnan(s.improvement(X, array()))
+
+
+@given(SCORES, SCORES)
+def test_probability_of_improvement_counts_pairs(x: np.ndarray, y: np.ndarray) -> None:
+    wins = [Fraction(int(a > b)) + Fraction(int(a == b), 2) for a, b in itertools.product(x, y)]
+    expected = float(sum(wins) / len(wins))
+    assert s.probability_of_improvement(x, y) == pytest.approx(expected, rel=1e-12)
+    reference = metrics.probability_of_improvement(x[:, None], y[:, None])
+    assert s.probability_of_improvement(x, y) == pytest.approx(reference, rel=1e-12)
+
+
+def test_paired_t_by_hand() -> None:
+    # Differences 1, 2, 5, 4: mean 3, squared deviations 4 + 1 + 4 + 1 = 10.
+    result = s.paired_t(X, Y)
+    assert result.statistic == pytest.approx(3 / np.sqrt(10 / 3 / 4), rel=1e-14)
+    assert result.df == 3
+
+
+@settings(deadline=None)
+@given(st.integers(2, 12), st.integers(0, 2**32 - 1))
+def test_t_tests_agree_with_scipy(n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, y, z = rng.normal(3, 2, n), rng.normal(size=n), rng.normal(0, 9, n + 3)
+    paired, reference = s.paired_t(x, y), stats.ttest_rel(x, y)
+    assert (paired.statistic, paired.p) == pytest.approx((reference.statistic, reference.pvalue))
+    welch, reference = s.welch_t(x, z), stats.ttest_ind(x, z, equal_var=False)
+    assert tuple(welch) == pytest.approx((reference.statistic, reference.df, reference.pvalue))
+
+
+def test_welch_by_hand() -> None:
+    # Variances of the means 34/3/4 and 14/3/4; with equal n, df = 3 (34 + 14)² / (34² + 14²).
+    result = s.welch_t(X, Y)
+    assert result.statistic == pytest.approx(3 / np.sqrt(48 / 12), rel=1e-14)
+    assert result.df == pytest.approx(3 * 48**2 / (34**2 + 14**2), rel=1e-14)
+
+
+def test_welch_with_one_arm_without_spread_has_the_others_degrees_of_freedom() -> None:
+    result = s.welch_t(array(500, 500, 500), array(1, 2, 3, 4))
+    assert result.df == pytest.approx(3)
+    assert 0 < result.p < 1e-3
+
+
+def test_cohens_d_by_hand() -> None:
+    assert s.pooled_std(X, Y) == pytest.approx(np.sqrt(48 / 6), rel=1e-14)
+    assert s.cohens_d(X, Y) == pytest.approx(3 / np.sqrt(8), rel=1e-14)
+    assert s.pooled_std(X, array(1, 3)) == pytest.approx(np.sqrt(36 / 4), rel=1e-14)
+
+
+def test_wilcoxon_of_five_pairs_reaches_its_smallest_p() -> None:
+    x = array(10, 20, 30, 40, 50)
+    assert s.wilcoxon(x, array(9, 18, 27, 36, 45)) == s.wilcoxon_smallest(5) == 0.0625
+
+
+def test_wilcoxon_by_counting_signs() -> None:
+    # Differences 1, −2, 3, 4: the negative ranks sum to 2; of 16 sign patterns ∅, {1}, {2} reach ≤ 2.
+    assert s.wilcoxon(array(1, -2, 3, 4), np.zeros(4)) == pytest.approx(2 * 3 / 16)
+
+
+def test_wilcoxon_with_ties_and_zeros_is_quiet() -> None:
+    assert 0 < s.wilcoxon(array(1, 2, 2, 3, 0), np.zeros(5)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        (array(), array()),
+        (array(1), array(2)),
+        (array(500, 500, 500), array(500, 500, 500)),
+        (array(0.1 + 0.2, 0.3), array(0.3, 0.1 + 0.2)),
+        (array(0, 0), array(0, 0)),
+    ],
+)
+def test_undefined_comparisons_are_nan_and_quiet(x: np.ndarray, y: np.ndarray) -> None:
+    rng = np.random.default_rng(0)
+    undefined = [*s.paired_t(x, y), *s.welch_t(x, y), s.wilcoxon(x, y), s.cohens_d(x, y)]
+    undefined.append(s.minimum_detectable_difference(s.pooled_std(x, y), len(x), len(y)))
+    if len(x) < 2:
+        undefined += [s.std(x), *s.mean_interval(x), *s.iqm_interval(x, rng)]
+        undefined += [*s.probability_interval(x, y, rng), s.wilcoxon_smallest(len(x))]
+    assert np.isnan(undefined).all()
+
+
+def test_a_constant_difference_has_no_paired_test() -> None:
+    assert np.isnan(s.paired_t(array(1.1, 2.2, 3.3), array(0.1, 1.2, 2.3)).p)
+
+
+# Pairing
+
+
+def test_pairs_are_matched_by_seed() -> None:
+    x, y = s.pairs(indexed(array(1, 2, 3), [0, 10, 42]), indexed(array(30, 10, 20), [42, 0, 10]))
+    assert x.tolist() == [1, 2, 3]
+    assert y.tolist() == [10, 20, 30]
+
+
+@pytest.mark.parametrize("seeds", [[0, 10, 41], [0, 10], [0, 10, 10]])
+def test_pairing_is_refused_unless_the_seeds_are_the_same(seeds: list[int]) -> None:
+    other = indexed(np.arange(len(seeds), dtype=float), seeds)
+    x, y = s.pairs(indexed(array(1, 2, 3), [0, 10, 42]), other)
+    assert (len(x), len(y)) == (0, 0)
+
+
+# Many comparisons
+
+
+def test_holm_by_hand() -> None:
+    # Holm (1979): sorted 0.005, 0.01, 0.03, 0.04 times 4, 3, 2, 1, never below the one before.
+    adjusted = s.holm(array(0.01, 0.04, 0.03, 0.005))
+    assert adjusted.tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_holm_leaves_out_what_was_not_compared() -> None:
+    adjusted = s.holm(array(0.02, np.nan, 0.9))
+    assert adjusted[[0, 2]].tolist() == pytest.approx([0.04, 0.9])
+    assert np.isnan(adjusted[1])
+
+
+@given(P_VALUES)
+def test_holm_keeps_order_and_lies_between_p_and_bonferroni(values: list[float]) -> None:
+    p = np.array(values)
+    adjusted = s.holm(p)
+    assert (adjusted >= p).all()
+    assert (adjusted <= np.minimum(1, len(p) * p)).all()
+    assert (np.diff(adjusted[np.argsort(p, kind="stable")]) >= 0).all()
+
+
+# Power
+
+
+@pytest.mark.parametrize("sizes", [(2, 2), (5, 5), (3, 10), (2, 200), (5000, 5000)])
+def test_the_detectable_difference_has_80_percent_power(sizes: tuple[int, int]) -> None:
+    difference = s.minimum_detectable_difference(7.0, *sizes)
+    df = sum(sizes) - 2
+    shift = difference / (7.0 * np.sqrt(1 / sizes[0] + 1 / sizes[1]))
+    critical = stats.t.ppf(0.975, df)
+    accepted = stats.nct.cdf(critical, df, shift) - stats.nct.cdf(-critical, df, shift)
+    assert 1 - accepted == pytest.approx(0.8, abs=1e-9)
+
+
+def test_power_by_simulation() -> None:
+    # 20,000 experiments: the count's standard deviation is 0.28 %; a right function fails at 4.5 of
+    # them with probability below 1e-5, one whose power were 78 % passes with probability below 0.01.
+    rng = np.random.default_rng(5)
+    difference = s.minimum_detectable_difference(3.0, 5, 4)
+    x, y = rng.normal(difference, 3, (5, 20_000)), rng.normal(0, 3, (4, 20_000))
+    found = stats.ttest_ind(x, y).pvalue < 0.05
+    assert found.mean() == pytest.approx(0.8, abs=4.5 * 0.0028)
+
+
+# Bootstrap
+
+
+def test_the_bootstrap_follows_the_generator() -> None:
+    x, y = np.random.default_rng(1).normal(size=(2, 9))
+    first = s.iqm_interval(x, np.random.default_rng(1))
+    assert first == s.iqm_interval(x, np.random.default_rng(1))
+    assert first != s.iqm_interval(x, np.random.default_rng(2))
+    chance = s.probability_interval(x, y, np.random.default_rng(1))
+    assert chance == s.probability_interval(x, y, np.random.default_rng(1))
+    assert chance != s.probability_interval(x, y + 0.1, np.random.default_rng(2))
+
+
+def test_the_bootstrap_leaves_numpys_global_stream_as_it_was() -> None:
+    np.random.seed(11)  # noqa: NPY002
+    expected = np.random.random(3)  # noqa: NPY002
+    np.random.seed(11)  # noqa: NPY002
+    s.iqm_interval(X, np.random.default_rng(0))
+    with pytest.raises(ZeroDivisionError), s.global_seed(np.random.default_rng(0)):
+        raise ZeroDivisionError
+    assert np.random.random(3).tolist() == expected.tolist()  # noqa: NPY002
+
+
+def test_the_global_stream_does_not_reach_the_bootstrap() -> None:
+    np.random.seed(1)  # noqa: NPY002
+    first = s.iqm_interval(X, np.random.default_rng(0))
+    np.random.seed(2)  # noqa: NPY002
+    assert s.iqm_interval(X, np.random.default_rng(0)) == first
+
+
+def test_the_bootstrap_interval_is_that_of_every_resample() -> None:
+    # Three members: 27 equally likely resamples, enumerated; 2,000 draws give their 2.5 % and 97.5 %
+    # quantiles, which here are the extremes, each with probability 1/27 > 2.5 %.
+    x = array(0, 1, 10)
+    means = [np.mean(sample) for sample in itertools.product(x, repeat=3)]
+    interval = s.bootstrap_interval([x], lambda a: float(np.mean(a)), np.random.default_rng(0))
+    assert interval == (min(means), max(means))
+
+
+def test_probability_interval_by_enumeration() -> None:
+    # Two members an arm, x = 0, 2 against y = 1, 3: resamples give 0 with chance 7/16 and 1 with
+    # chance 1/16, so the 2.5 % and 97.5 % quantiles are 0 and 1.
+    interval = s.probability_interval(array(0, 2), array(1, 3), np.random.default_rng(0))
+    assert interval == (0, 1)
+    apart = s.probability_interval(array(5, 6), array(1, 3), np.random.default_rng(0))
+    assert apart == (1, 1)
+
+
+# The table
+
+
+@pytest.fixture
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of the table's layout, to which the bootstrap's precision does not matter."""
+    monkeypatch.setattr(s, "BOOTSTRAP_RESAMPLES", 100)
+
+
+COLUMNS = [
+    "environment",
+    "method",
+    "setting",
+    "label",
+    "imported",
+    "planned",
+    "n",
+    "diverged",
+    "failed",
+    "missing",
+    "mean",
+    "std",
+    "cv",
+    "mean_low",
+    "mean_high",
+    "iqm",
+    "iqm_low",
+    "iqm_high",
+    "normalized_iqm",
+    "normalized_iqm_low",
+    "normalized_iqm_high",
+    "improvement",
+    "poi",
+    "poi_low",
+    "poi_high",
+    "paired_n",
+    "paired_t",
+    "paired_p",
+    "paired_p_holm",
+    "welch_t",
+    "welch_df",
+    "welch_p",
+    "welch_p_holm",
+    "wilcoxon_p",
+    "wilcoxon_p_smallest",
+    "cohens_d",
+    "mde",
+]
+
+
+def member_rows(
+    method: str,
+    values: np.ndarray,
+    environment: str = "ProbeTarget-v0",
+    setting: str = "{}",
+    imported: bool = False,
+    seeds: tuple[int, ...] | None = None,
+) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "environment": environment,
+            "method": method,
+            "seed": seeds or tuple(range(len(values))),
+            "setting": setting,
+            "score": values,
+            "status": np.where(np.isnan(values), "diverged", "done"),
+            "imported": imported,
+        }
+    )
+
+
+def table(*parts: pd.DataFrame, methods: tuple[str, ...] = ("ppo", "prefpoe")) -> pd.DataFrame:
+    scores = pd.concat(parts, ignore_index=True)
+    return s.statistics(scores, "ppo", methods, np.random.default_rng(0))
+
+
+def test_the_table_holds_what_the_functions_give() -> None:
+    rows = table(member_rows("ppo", Y), member_rows("prefpoe", X))
+    assert list(rows.columns) == COLUMNS
+    baseline, arm = rows.to_dict("records")
+    assert (arm["label"], arm["planned"], arm["n"]) == ("PrefPoE (equations)", 4, 4)
+    assert (arm["mean"], arm["improvement"]) == (8, pytest.approx(60))
+    assert (arm["paired_t"], arm["paired_p"]) == s.paired_t(X, Y)[::2]
+    assert (arm["welch_t"], arm["welch_df"], arm["welch_p"]) == s.welch_t(X, Y)
+    assert arm["cohens_d"] == s.cohens_d(X, Y)
+    assert arm["mde"] == s.minimum_detectable_difference(s.pooled_std(X, Y), 4, 4)
+    assert (arm["paired_n"], arm["wilcoxon_p_smallest"]) == (4, 0.125)
+    assert arm["poi_low"] <= arm["poi"] <= arm["poi_high"]
+    assert arm["iqm_low"] <= arm["iqm"] <= arm["iqm_high"]
+    anchors = ENVIRONMENTS["ProbeTarget-v0"].anchors
+    assert arm["normalized_iqm"] == s.normalised(arm["iqm"], anchors)
+    compared = ["improvement", "poi", "paired_p", "welch_p", "wilcoxon_p", "cohens_d", "mde"]
+    assert np.isnan([baseline[name] for name in compared]).all()
+    assert baseline["paired_n"] == 0
+
+
+@pytest.mark.usefixtures("few_resamples")
+def test_a_lost_member_is_counted_and_ends_the_pairing() -> None:
+    (_, arm) = table(
+        member_rows("ppo", Y), member_rows("prefpoe", array(4, np.nan, 9, 12))
+    ).to_dict("records")
+    assert (arm["planned"], arm["n"], arm["diverged"], arm["missing"]) == (4, 3, 1, 0)
+    assert arm["mean"] == pytest.approx(25 / 3)
+    assert arm["paired_n"] == 0
+    assert np.isnan([arm["paired_t"], arm["wilcoxon_p"], arm["wilcoxon_p_smallest"]]).all()
+    assert arm["welch_p"] == s.welch_t(array(4, 9, 12), Y).p
+
+
+@pytest.mark.parametrize("scores", [array(np.nan, np.nan), array(np.nan, 3), array(2, 2)])
+@pytest.mark.usefixtures("few_resamples")
+def test_an_arm_with_little_to_say_is_a_row(scores: np.ndarray) -> None:
+    for parts in (("ppo", "prefpoe"), ("prefpoe", "ppo")):
+        rows = table(member_rows(parts[0], Y), member_rows(parts[1], scores))
+        assert len(rows) == 2
+        assert rows["planned"].sum() == 6
+
+
+@pytest.mark.usefixtures("few_resamples")
+def test_holms_family_spans_the_experiments_environments() -> None:
+    rng = np.random.default_rng(8)
+    parts = [
+        member_rows(method, rng.normal(level, 1, 5), environment)
+        for environment in ("ProbeTarget-v0", "ProbeSign-v0")
+        for method, level in (("ppo", 0), ("prefpoe", 2), ("linear_fusion", 1))
+    ]
+    rows = table(*parts, methods=("ppo", "prefpoe", "linear_fusion"))
+    for name in ("welch_p", "paired_p"):
+        compared = rows[rows["method"] != "ppo"]
+        assert len(compared) == 4
+        expected = s.holm(compared[name].to_numpy())
+        assert compared[f"{name}_holm"].tolist() == expected.tolist()
+        smallest = compared[name].min()
+        assert compared[f"{name}_holm"].min() == pytest.approx(4 * smallest)
+
+
+@pytest.mark.usefixtures("few_resamples")
+def test_imported_arms_come_last_and_change_no_interval_of_ours() -> None:
+    ours = [
+        member_rows(method, scores, environment)
+        for environment in ("ProbeTarget-v0", "ProbeSign-v0")
+        for method, scores in (("ppo", Y), ("prefpoe", X))
+    ]
+    theirs = member_rows("theirs", X + 1, imported=True, seeds=(7, 8, 9, 11))
+    alone, joined = table(*ours), table(theirs, *ours)
+    assert joined["imported"].tolist() == [False] * 4 + [True]
+    assert joined["label"].iloc[-1] == "theirs (imported)"
+    assert joined["paired_n"].iloc[-1] == 0
+    assert joined["welch_p"].iloc[-1] == s.welch_t(X + 1, Y).p
+    unchanged = [name for name in COLUMNS if not name.endswith("_holm")]
+    pd.testing.assert_frame_equal(joined.iloc[:4][unchanged], alone[unchanged])
+
+
+@pytest.mark.usefixtures("few_resamples")
+def test_settings_are_rows_of_their_own() -> None:
+    low, high = '{"learning_rate": 0.001}', '{"learning_rate": 0.01}'
+    rows = table(
+        member_rows("ppo", Y, setting=low),
+        member_rows("ppo", Y + 1, setting=high),
+        member_rows("prefpoe", X, setting=low),
+        member_rows("prefpoe", X, setting=high),
+    )
+    assert rows["setting"].tolist() == [low, high, low, high]
+    assert rows["improvement"].tolist()[2:] == pytest.approx([60, 100 / 3])
+
+
+@pytest.mark.usefixtures("few_resamples")
+def test_rows_follow_the_plan_not_the_alphabet() -> None:
+    parts = [
+        member_rows(method, X, environment)
+        for environment in ("ProbeTarget-v0", "ProbeSign-v0")
+        for method in ("prefpoe", "ppo")
+    ]
+    rows = table(*parts, methods=("prefpoe", "ppo"))
+    assert rows["method"].tolist() == ["prefpoe", "ppo"] * 2
+    assert rows["environment"].tolist() == ["ProbeTarget-v0"] * 2 + ["ProbeSign-v0"] * 2
+
+
+# The command line
+
+
+@pytest.fixture
+def command(paper: Path, records: Path, scratch: Path) -> list[str]:
+    places = ["--records", str(records), "--scratch", str(scratch)]
+    return ["--paper", str(paper), "--scale", "smoke", "--experiment", "first", *places]
+
+
+def test_the_same_records_give_the_same_bytes(
+    command: list[str], plan: Plan, write, tmp_path: Path
+) -> None:
+    for index, shard in enumerate(plan.shards("smoke", "first")[:4]):
+        write(shard, [(index, index + seed) for seed in (1, 2, 5)])
+    outputs = []
+    for name in ("a", "b"):
+        np.random.seed(len(outputs))  # noqa: NPY002
+        assert s.main([*command, "--output", str(tmp_path / name)]) == 0
+        outputs.append({p.name: p.read_bytes() for p in sorted((tmp_path / name).iterdir())})
+    assert outputs[0] == outputs[1]
+    assert list(outputs[0]) == ["curves.parquet", "scores.parquet", "statistics.parquet"]
+    rows = pd.read_parquet(tmp_path / "a" / "statistics.parquet")
+    assert list(rows.columns) == COLUMNS
+    assert rows["n"].tolist() == [3, 3, 3, 3, 0, 0]
+    assert rows["missing"].tolist() == [0, 0, 0, 0, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        (
+            "--experiment",
+            "third",
+            "'third' is not planned at scale 'smoke'; allowed: first, second",
+        ),
+        ("--scale", "quick", "scale 'quick' is not defined; allowed: smoke"),
+        ("--paper", "nowhere", "nowhere/experiments.yaml: cannot be read"),
+    ],
+)
+def test_a_wrong_option_is_one_line(
+    command: list[str], tmp_path: Path, capsys, key: str, value: str, words: str
+) -> None:
+    command[command.index(key) + 1] = value
+    assert s.main([*command, "--output", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert words in error
+    assert not (tmp_path / "out").exists()
