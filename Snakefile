@@ -26,7 +26,7 @@ PYTHON = shlex.quote(sys.executable)
 SCALE = request.scale
 FOLDERS = [str(paper.folder) for paper in request.papers]
 IMPORTED = ["--imported", *map(str, request.imported)] if request.imported else []
-STATISTICS = f"{request.root}/{{paper}}{request.suffix}/experiments/{{experiment}}"
+DRAWN = f"{request.root}/{{paper}}{request.suffix}"
 REPORT_CODE = ["analysis/report.py", "analysis/ledger.py", "analysis/templates/report.html.j2"]
 STATISTICS_CODE = ["analysis/load.py", "analysis/statistics.py", "algorithms/settings.py", "envs/registry.py"]
 
@@ -41,6 +41,7 @@ wildcard_constraints:
 
 rule all:
     input:
+        [request.all_records(paper) for paper in request.by_name],
         [request.paper_files(paper) for paper in request.by_name],
         request.report,
 
@@ -85,44 +86,73 @@ rule statistics:
         request.imported,
         STATISTICS_CODE,
     output:
-        [f"{STATISTICS}/{name}" for name in EXPERIMENT_FILES],
+        [f"{DRAWN}/experiments/{{experiment}}/{name}" for name in EXPERIMENT_FILES],
     params:
         folder=lambda wildcards: request.by_name[wildcards.paper].folder,
         records=lambda wildcards: request.records(wildcards.paper),
-        output=STATISTICS,
+        output=f"{DRAWN}/experiments/{{experiment}}",
     shell:
         "{PYTHON} -m analysis.statistics --paper {params.folder:q} --scale {SCALE}"
         " --experiment {wildcards.experiment} --records {params.records:q}"
         " --scratch {request.scratch:q} --output {params.output:q} {IMPORTED:q}"
 
 
+def drawing(wildcards):
+    """What an artifact is drawn from: its experiments' statistics, and the files that say how."""
+    paper, artifact = wildcards.paper, wildcards.artifact
+    sources = request.by_name[paper].sources(artifact)
+    return request.artifact_statistics(paper, artifact) + sources
+
+
+DRAW = (
+    "{PYTHON} -m {params.module} --paper {params.folder:q} --scale {SCALE}"
+    " --experiments {params.experiments:q} --output {params.stem:q}"
+)
+
+
+rule table:
+    input:
+        drawing,
+    output:
+        multiext(f"{DRAWN}/tables/{{artifact}}", ".parquet", ".csv", ".tex", ".md"),
+    params:
+        module=lambda wildcards: f"{request.by_name[wildcards.paper].module}.{wildcards.artifact}",
+        folder=lambda wildcards: request.by_name[wildcards.paper].folder,
+        experiments=f"{DRAWN}/experiments",
+        stem=f"{DRAWN}/tables/{{artifact}}",
+    shell:
+        DRAW
+
+
+use rule table as figure with:
+    output:
+        multiext(f"{DRAWN}/figures/{{artifact}}", ".parquet", ".csv", ".pdf", ".png"),
+    params:
+        module=rules.table.params.module,
+        folder=rules.table.params.folder,
+        experiments=rules.table.params.experiments,
+        stem=f"{DRAWN}/figures/{{artifact}}",
+
+
+# Targets. They name the records too, so that one that was deleted is trained again though what was drawn
+# from it is still there.
 for paper in request.papers:
 
     rule:
         name:
             paper.name
         input:
+            request.all_records(paper.name),
             request.paper_files(paper.name),
 
     for artifact in paper.artifacts(SCALE):
 
-        # Everything below is evaluated here and now: nothing waits for the loop to have moved on.
         rule:
             name:
                 f"{paper.name}_{artifact}"
             input:
-                request.artifact_statistics(paper.name, artifact),
-                paper.sources(artifact),
-            output:
+                request.artifact_records(paper.name, artifact),
                 request.artifact(paper.name, artifact),
-            params:
-                module=f"{paper.module}.{artifact}",
-                folder=paper.folder,
-                experiments=f"{request.drawn(paper.name)}/experiments",
-                stem=request.stem(paper.name, artifact),
-            shell:
-                "{PYTHON} -m {params.module} --paper {params.folder:q} --scale {SCALE}"
-                " --experiments {params.experiments:q} --output {params.stem:q}"
 
 
 view = View(FOLDERS, SCALE, request.results)

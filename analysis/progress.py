@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 REFRESH_SECONDS = 0.5
 SILENT_SECONDS = 60.0
 STDOUT, STDERR = 1, 2
+CHATTER = ("Select jobs to execute", "Execute ")
 
 
 @dataclass
@@ -158,10 +159,12 @@ def picture(cells: list[list[Path]], scratch: Path, started: float) -> Table:
 
 
 def pass_on(console: Console) -> None:
-    """Print every line that arrives on standard input, until the workflow closes it."""
+    """Print the lines that arrive on standard input, chatter left out, until the workflow closes it."""
     from rich.text import Text
 
     for line in sys.stdin:
+        if line.startswith(CHATTER):
+            continue
         console.print(Text.from_ansi(line.rstrip("\n")), soft_wrap=True)
 
 

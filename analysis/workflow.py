@@ -109,6 +109,11 @@ class Request:
         shards = self.by_name[paper].plan.shards(self.scale, experiment)
         return [self.record(paper, shard) for shard in shards]
 
+    def artifact_records(self, paper: str, artifact: str) -> list[str]:
+        """The records that an artifact shows."""
+        experiments = self.by_name[paper].paper.artifacts[artifact].experiments
+        return [path for name in experiments for path in self.shard_records(paper, name)]
+
     def all_records(self, paper: str) -> list[str]:
         """Every record of a paper at this scale."""
         shards = self.by_name[paper].plan.all_shards(self.scale).values()
