@@ -82,9 +82,11 @@ def restore(state: TrainingState, folder: Path, shard_hash: str) -> bool:
     path = folder / CHECKPOINT
     if not path.exists():
         return False
+    # Cloned: matrix products may round differently on memory that is mapped, hence aligned, otherwise.
     try:
         with safe_open(path, framework="pt") as stored:
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+            names = list(stored.keys())
+            tensors = {name: stored.get_tensor(name).clone() for name in names}
             scalars = json.loads(stored.metadata()["state"])
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise RecordError(f"{path}: damaged ({error}); delete it to start over") from error

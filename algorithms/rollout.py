@@ -6,7 +6,7 @@ Shapes: P members, E environments a member, T steps, N = T·E transitions, O obs
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -36,11 +36,11 @@ class Episodes:
 class Transitions(NamedTuple):
     """A rollout as it was collected: [T, P, E, …] each."""
 
-    observation: Tensor
     action: Tensor
     reward: Tensor
     terminated: Tensor
     ended: Tensor
+    observation: Tensor
     successor: Tensor
 
 
@@ -78,35 +78,26 @@ class Collector:
 
     def collect(self, population: Population, learners: Learners, iteration: int) -> Batch:
         """One rollout of every member with advantages and value targets: Batch of [P, N, …]."""
-        steps = self.settings.rollout_steps
-        lead = (steps, self.members, self.copies)
+        settings, size = self.settings, self.shard.cell.world.observation_size
+        lead = (settings.rollout_steps, self.members, self.copies)
         noise = torch.from_numpy(self._noise(iteration)).to(population.device)
-        observations = np.empty(
-            (steps, self.pool.size, self.shard.cell.world.observation_size), np.float32
-        )
-        successors = np.empty_like(observations)
+        seen, reached = torch.empty(*lead, size), torch.empty(*lead, size)
+        reward = torch.empty(lead)
+        terminated, ended = torch.zeros(lead, dtype=torch.bool), torch.zeros(lead, dtype=torch.bool)
+        flat = [_rows(x) for x in (seen, reached, reward, terminated, ended)]
         actions: list[Tensor] = []
-        rewards = np.empty((steps, self.pool.size), np.float32)
-        terminated = np.empty((steps, self.pool.size), bool)
-        ended = np.zeros((steps, self.pool.size), bool)
-        for t in range(steps):
-            observations[t] = self.observation
-            seen = torch.from_numpy(observations[t]).to(population.device)
-            action = population.sample(learners, seen.view(*lead[1:], -1), noise[t])
+        for t in range(settings.rollout_steps):
+            flat[0][t] = self.observation
+            action = population.sample(learners, seen[t].to(population.device), noise[t])
             actions.append(action)
             step = self.pool.step(action.flatten(0, 1).cpu().numpy())
-            rewards[t] = self.normalizer.reward(step.reward, step.terminated)
-            successors[t] = self.observation = self.normalizer.observe(step.successor)
-            terminated[t] = step.terminated
-            ended[t, step.ended] = True
-            self._finish(step, (iteration * steps + t + 1) * self.copies)
-        arrays = (rewards, terminated, ended, observations, successors)
-        tensors = (torch.from_numpy(array).to(population.device) for array in arrays)
-        reward, stop, end, seen, reached = (x.view(*lead, *x.shape[2:]) for x in tensors)
-        done = torch.stack(actions)
-        return self._batch(
-            population, learners, Transitions(seen, done, reward, stop, end, reached)
-        )
+            flat[1][t] = self.observation = self.normalizer.observe(step.successor)
+            flat[2][t] = self.normalizer.reward(step.reward, step.terminated)
+            flat[3][t] = step.terminated
+            flat[4][t, step.ended] = True
+            self._finish(step, (iteration * settings.rollout_steps + t + 1) * self.copies)
+        moved = (x.to(population.device) for x in (reward, terminated, ended, seen, reached))
+        return self._batch(population, learners, Transitions(torch.stack(actions), *moved))
 
     def _finish(self, step: Step, now: int) -> None:
         """Book the episodes that `step` ended and begin the next ones."""
@@ -165,6 +156,15 @@ def minibatches(shard: Shard, iteration: int) -> Tensor:
         order = [generator.permutation(settings.batch_size) for _ in range(settings.epochs)]
         columns.append(np.stack(order).reshape(-1, settings.minibatch_size))
     return torch.from_numpy(np.stack(columns, axis=1))
+
+
+def _rows(x: Tensor) -> NDArray[Any]:
+    """`x` [T, P, E, …] as an array [T, P·E, …] that shares its memory.
+
+    The memory is torch's, hence aligned alike in every run, on which matrix products depend bitwise.
+    """
+    rows: NDArray[Any] = x.flatten(1, 2).numpy()
+    return rows
 
 
 def _per_member(x: Tensor) -> Tensor:

@@ -1,0 +1,196 @@
+"""A population is its members: each learns as it would alone, with optimiser steps checked against torch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from algorithms.cell import Member, Protocol, Shard, make_cell
+from algorithms.methods.ppo import Batch
+from algorithms.population import (
+    Learners,
+    Population,
+    adam_step,
+    bias_corrections,
+    clip_by_norm,
+    should_compile,
+)
+from algorithms.settings import METHODS
+from envs.registry import ENVIRONMENTS, Discrete
+
+CPU = torch.device("cpu")
+PROTOCOL = Protocol(segments=1, evaluation_episodes=1, curve_rows=1)
+SMALL = {"rollout_steps": 32, "minibatches": 4, "epochs": 2, "hidden": (8, 8)}
+SERVED = [
+    (method, environment)
+    for method, entry in METHODS.items()
+    for environment in ("ProbeTarget-v0", "ProbeSign-v0")
+    if ENVIRONMENTS[environment].action_kind in entry.action_kinds
+]
+
+
+def shard(method: str, environment: str, members: tuple[Member, ...]) -> Shard:
+    off = {"normalize_observations": False, "normalize_rewards": False, "environments": 1}
+    return Shard(make_cell(method, environment, {**SMALL, **off}, 64, PROTOCOL), members)
+
+
+def experience(population: Population, dtype: torch.dtype) -> tuple[Batch, Tensor]:
+    """A rollout that depends on each member's seed alone, and the minibatches of eight updates."""
+    world, n = population.cell.world, population.settings.batch_size
+    columns = []
+    for member in population.shard.members:
+        rng = np.random.default_rng(member.seed)
+        discrete = isinstance(world.action, Discrete)
+        action = (
+            rng.integers(world.action.size, size=n)
+            if discrete
+            else rng.normal(size=(n, world.action.size))
+        )
+        floats = [rng.normal(size=n) for _ in range(4)]
+        floats[0] -= 1.0  # log-probabilities
+        columns.append([rng.normal(size=(n, world.observation_size)), action, *floats])
+    stacked = [torch.from_numpy(np.stack(column)) for column in zip(*columns, strict=True)]
+    batch = Batch(*(x if x.dtype == torch.int64 else x.to(dtype) for x in stacked))
+    order = [
+        np.random.default_rng(member.seed + 1).permutation(n).reshape(4, -1)
+        for member in population.shard.members
+    ]
+    indices = torch.from_numpy(np.stack(order, axis=1))
+    return batch, torch.cat((indices, indices))
+
+
+def learn(
+    which: Shard, dtype: torch.dtype = torch.float64, compiled: bool = False
+) -> tuple[Learners, dict[str, Tensor]]:
+    """Eight updates on that experience."""
+    population = Population(which, CPU, compiled)
+    learners = population.learners()
+    learners.theta = learners.theta.to(dtype)
+    learners.first_moment = learners.first_moment.to(dtype)
+    learners.second_moment = learners.second_moment.to(dtype)
+    batch, indices = experience(population, dtype)
+    hyper = {name: value.to(dtype) for name, value in population.scheduled(0).items()}
+    return learners, population.update(learners, batch, indices, hyper)
+
+
+MEMBERS = (
+    Member(seed=3, setting={"learning_rate": 1e-3}),
+    Member(seed=5, setting={"learning_rate": 3e-2, "clip": 0.1}),
+    Member(seed=8, setting={"max_grad_norm": 0.01, "entropy_coefficient": 0.02}),
+)
+
+
+@pytest.mark.parametrize(("method", "environment"), SERVED)
+def test_a_member_learns_as_it_would_alone(method: str, environment: str) -> None:
+    together, diagnostics = learn(shard(method, environment, MEMBERS))
+    for index, member in enumerate(MEMBERS):
+        alone, own = learn(shard(method, environment, (member,)))
+        torch.testing.assert_close(together.theta[index], alone.theta[0], rtol=1e-9, atol=1e-12)
+        for name, value in own.items():
+            torch.testing.assert_close(diagnostics[name][index], value[0], rtol=1e-9, atol=1e-12)
+
+
+def test_in_single_precision_alone_and_together_agree_to_1e_5() -> None:
+    together, _ = learn(shard("prefpoe", "ProbeTarget-v0", MEMBERS), torch.float32)
+    for index, member in enumerate(MEMBERS):
+        alone, _ = learn(shard("prefpoe", "ProbeTarget-v0", (member,)), torch.float32)
+        torch.testing.assert_close(together.theta[index], alone.theta[0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["ppo", "prefpoe"])
+def test_permuting_members_permutes_results(method: str) -> None:
+    forward, _ = learn(shard(method, "ProbeSign-v0", MEMBERS))
+    backward, _ = learn(shard(method, "ProbeSign-v0", MEMBERS[::-1]))
+    torch.testing.assert_close(forward.theta, backward.theta.flip(0), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["ppo", "prefpoe_released"])
+@pytest.mark.parametrize(
+    ("dtype", "rtol", "atol"), [(torch.float64, 1e-9, 1e-12), (torch.float32, 1e-5, 1e-6)]
+)
+def test_compiled_equals_eager(method: str, dtype: torch.dtype, rtol: float, atol: float) -> None:
+    which = shard(method, "ProbeTarget-v0", MEMBERS)
+    eager, eager_diagnostics = learn(which, dtype)
+    compiled, diagnostics = learn(which, dtype, compiled=True)
+    torch.testing.assert_close(compiled.theta, eager.theta, rtol=rtol, atol=atol)
+    for name, value in eager_diagnostics.items():
+        torch.testing.assert_close(diagnostics[name], value, rtol=max(rtol, 1e-5), atol=1e-6)
+
+
+def test_a_member_with_a_nan_stops_where_it_was_and_the_others_go_on() -> None:
+    which = shard("prefpoe", "ProbeTarget-v0", MEMBERS)
+    population = Population(which, CPU, compiled=False)
+    batch, indices = experience(population, torch.float32)
+    healthy = population.learners()
+    population.update(healthy, batch, indices, population.scheduled(0))
+    poisoned = batch._replace(advantage=batch.advantage.clone())
+    poisoned.advantage[1, 7] = float("nan")
+    sick = population.learners()
+    start = sick.theta.clone()
+    population.update(sick, poisoned, indices, population.scheduled(0))
+    assert sick.alive.tolist() == [True, False, True]
+    assert sick.theta.isfinite().all()
+    assert torch.equal(sick.theta[[0, 2]], healthy.theta[[0, 2]])
+    row = indices[:, 1].eq(7).any(dim=1).nonzero()[0].item()
+    assert (row == 0) == torch.equal(sick.theta[1], start[1])
+    observation = torch.randn(3, 4, 2)
+    action = population.sample(sick, observation, torch.randn(3, 4, 1))
+    assert action[1].eq(0).all()
+    assert action[0].ne(0).all()
+
+
+def test_adam_is_torchs_adam_with_a_rate_for_each_member() -> None:
+    rng = torch.Generator().manual_seed(0)
+    theta = torch.randn(3, 7, generator=rng, dtype=torch.float64)
+    gradients = torch.randn(5, 3, 7, generator=rng, dtype=torch.float64)
+    rates = torch.tensor([1e-3, 1e-2, 0.3], dtype=torch.float64)
+    epsilon = torch.tensor([1e-5, 1e-8, 1e-3], dtype=torch.float64)
+    learners = Learners(
+        theta.clone(), torch.zeros_like(theta), torch.zeros_like(theta), torch.ones(3) > 0
+    )
+    for gradient, correction in zip(gradients, bias_corrections(0, 5, theta), strict=True):
+        moved = adam_step(learners, gradient, rates, correction, epsilon)
+        learners = Learners(*moved, learners.alive)
+    for index in range(3):
+        alone = theta[index].clone().requires_grad_()
+        adam = torch.optim.Adam([alone], lr=float(rates[index]), eps=float(epsilon[index]))
+        for gradient in gradients:
+            alone.grad = gradient[index].clone()
+            adam.step()
+        torch.testing.assert_close(learners.theta[index], alone.data, rtol=1e-12, atol=1e-14)
+
+
+def test_clipping_is_torchs_clipping_for_each_member() -> None:
+    gradient = torch.tensor([[3.0, 4.0], [0.3, 0.4], [30.0, 40.0]], dtype=torch.float64)
+    limits = torch.tensor([1.0, 1.0, 100.0], dtype=torch.float64)
+    clipped, norm = clip_by_norm(gradient, limits)
+    torch.testing.assert_close(norm, torch.tensor([5.0, 0.5, 50.0], dtype=torch.float64))
+    for index in range(3):
+        alone = torch.nn.Parameter(torch.zeros(2, dtype=torch.float64))
+        alone.grad = gradient[index].clone()
+        torch.nn.utils.clip_grad_norm_([alone], float(limits[index]))
+        torch.testing.assert_close(clipped[index], alone.grad, rtol=1e-12, atol=0)
+
+
+def test_schedules_fall_linearly_to_the_last_iteration() -> None:
+    cell = make_cell("ppo_adaptive_clip", "HalfCheetah-v4", {}, 2048 * 4, PROTOCOL)
+    population = Population(Shard(cell, MEMBERS), CPU, compiled=False)
+    clips = torch.stack([population.scheduled(iteration)["clip"] for iteration in range(4)])
+    expected = torch.tensor([1, 0.75, 0.5, 0.25])[:, None] * torch.tensor([0.2, 0.1, 0.2])
+    torch.testing.assert_close(clips, expected)
+    plain = Population(
+        Shard(make_cell("ppo", "HalfCheetah-v4", {}, 2048 * 4, PROTOCOL), MEMBERS), CPU, False
+    )
+    assert torch.equal(plain.scheduled(3)["clip"], plain.hyper["clip"])
+    torch.testing.assert_close(
+        plain.scheduled(1)["learning_rate"], 0.75 * plain.hyper["learning_rate"]
+    )
+
+
+def test_the_decision_to_compile_is_a_rule_of_the_spec() -> None:
+    long = make_cell("ppo", "HalfCheetah-v4", {}, 2_000_000, PROTOCOL)
+    short = make_cell("ppo", "HalfCheetah-v4", {}, 4096, PROTOCOL)
+    assert should_compile(long)
+    assert not should_compile(short)

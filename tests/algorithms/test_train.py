@@ -1,0 +1,215 @@
+"""Whole runs: repeatable, resumable to the same bits, learning what can be learnt, failing with a reason."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from algorithms.cell import Member, Shard
+from algorithms.records import RecordError, read_record
+from algorithms.train import Resources, decide_mode, main, train
+from envs.registry import ENVIRONMENTS
+from tests.algorithms.small_runs import ARMS, small_shard
+
+EAGER = Resources(mode="eager")
+ROOT = Path(__file__).parents[2]
+
+
+def run(shard: Shard, folder: Path) -> Path:
+    train(shard, folder / "record", folder / "scratch", EAGER)
+    return folder / "record"
+
+
+def values(record: Path) -> dict[str, bytes]:
+    """Everything in a record but its provenance."""
+    meta = json.loads((record / "record.json").read_text())
+    del meta["provenance"]
+    files = {path.name: path.read_bytes() for path in record.iterdir() if path.suffix != ".json"}
+    return {**files, "meta": json.dumps(meta, sort_keys=True).encode()}
+
+
+def test_the_same_spec_twice_gives_identical_records(tmp_path: Path) -> None:
+    first = run(small_shard("prefpoe"), tmp_path / "a")
+    second = run(small_shard("prefpoe"), tmp_path / "b")
+    assert values(first) == values(second)
+    assert values(first) != values(run(small_shard("prefpoe", seeds=(0, 2)), tmp_path / "c"))
+
+
+COMMAND = [
+    *(sys.executable, "-m", "algorithms.train", "--mode", "eager", "--device", "cpu"),
+    *("--method", "prefpoe", "--env", "HalfCheetah-v4", "--seed", "0", "1", "--steps", "5120"),
+    *("--segments", "10", "--evaluation-episodes", "2", "--curve-rows", "10"),
+    *("--set", "rollout_steps=256", "--set", "minibatches=2", "--set", "epochs=2"),
+]
+
+
+def launch(folder: Path) -> subprocess.Popen[bytes]:
+    paths = ("--records", str(folder / "records"), "--scratch", str(folder / "scratch"))
+    return subprocess.Popen([*COMMAND, *paths], cwd=ROOT, stdout=subprocess.DEVNULL)
+
+
+def record_in(folder: Path) -> Path:
+    (found,) = (folder / "records").glob("*/*")
+    return found
+
+
+def test_killed_in_the_middle_and_run_again_gives_the_same_bits(tmp_path: Path) -> None:
+    assert launch(tmp_path / "whole").wait() == 0
+    for segments_before_kill in (1, 4):
+        process = launch(tmp_path / "killed")
+        seen: set[int] = set()
+        while len(seen) < segments_before_kill:
+            assert process.poll() is None, "finished before it could be killed"
+            for path in (tmp_path / "killed").glob("scratch/*/checkpoint.safetensors"):
+                seen.add(path.stat().st_ino)
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert not list((tmp_path / "killed").glob("records/*/*/record.json"))
+    assert launch(tmp_path / "killed").wait() == 0
+    resumed = record_in(tmp_path / "killed")
+    assert values(resumed) == values(record_in(tmp_path / "whole"))
+    assert json.loads((resumed / "record.json").read_text())["provenance"]["resumed"] == 2
+    assert not list((tmp_path / "killed").glob("scratch/*/checkpoint*"))
+
+
+LEARNS = {"learning_rate": 1e-2, "environments": 8, "rollout_steps": 32, "minibatches": 4}
+
+
+@pytest.mark.parametrize(("method", "probe"), ARMS)
+def test_every_method_solves_its_probe(method: str, probe: str, tmp_path: Path) -> None:
+    # Known answers: half the sign (return 0), and naming the sign (return 5). Three seeds, each within
+    # 10 % of the distance between random and optimum.
+    shard = small_shard(method, probe, (0, 1, 2), steps=10_240, segments=1, **LEARNS)
+    record = read_record(run(shard, tmp_path))
+    anchors = ENVIRONMENTS[probe].anchors
+    scores = record.evaluation.groupby("seed")["return"].mean()
+    normalized = (scores - anchors.random) / (anchors.reference - anchors.random)
+    assert normalized.min() > 0.9, normalized
+
+
+def test_a_member_that_diverges_is_recorded_and_the_others_go_on(tmp_path: Path) -> None:
+    healthy = small_shard(seeds=(0, 1))
+    swept = (Member(seed=0), Member(seed=9, setting={"learning_rate": 1e36}), Member(seed=1))
+    record = read_record(run(Shard(healthy.cell, swept), tmp_path / "swept"))
+    assert [member["status"] for member in record.meta["members"]] == ["done", "diverged", "done"]
+    assert record.meta["members"][1]["diverged_at"] == 64
+    assert set(record.evaluation["seed"]) == {0, 1}
+    assert record.curve.query("member == 1")["step"].max() <= 64
+    weights = load_file(record.folder / "weights.safetensors")
+    assert all(np.isfinite(array).all() for array in weights.values())
+    other = read_record(run(healthy, tmp_path / "healthy"))
+    expected = other.evaluation.groupby("seed")["return"].mean()
+    actual = record.evaluation.groupby("seed")["return"].mean()
+    np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_the_curve_leaves_cut_episodes_out_and_counts_them(tmp_path: Path) -> None:
+    # 640 steps in 5 segments of 2 × 64: every boundary cuts the episode that began at step 125.
+    record = read_record(run(small_shard(), tmp_path))
+    for member in record.meta["members"]:
+        assert member["episodes"] == 5 * 25
+        assert member["episodes_cut"] == 5
+    assert record.curve.groupby("member")["episodes"].sum().tolist() == [125, 125]
+    assert record.curve["step"].max() == 640
+    assert len(record.diagnostics) == 2 * 10
+
+
+def test_a_record_is_never_overwritten(tmp_path: Path) -> None:
+    record = run(small_shard(), tmp_path)
+    before = values(record)
+    with pytest.raises(RecordError, match="never overwritten"):
+        run(small_shard(), tmp_path)
+    assert values(record) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--method", "ppoo", "--env", "Ant-v4"], "unknown method 'ppoo'; allowed: ppo, "),
+        (["--method", "ppo", "--env", "Ant-v9"], "unknown environment 'Ant-v9'; allowed: Half"),
+        (["--method", "ppo"], "give --method and --env"),
+        (["--method", "ppo", "--env", "Ant-v4", "--seed", "1", "1"], "--seed: 1 stands twice"),
+        (
+            ["--method", "ppo", "--env", "Ant-v4", "--set", "clip=-1"],
+            "clip: Input should be greater",
+        ),
+        (
+            ["--method", "ppo", "--env", "Ant-v4", "--set", "clop=1"],
+            "unknown key 'clop'; allowed: ",
+        ),
+        (["--method", "ppo", "--env", "Ant-v4", "--set", "clip"], "'clip' must be NAME=VALUE"),
+        (
+            ["--method", "ppo", "--env", "Ant-v4", "--steps", "7"],
+            "steps = 7 is less than one rollout",
+        ),
+        (
+            ["--method", "ppo_matched", "--env", "CartPole-v1"],
+            "serves continuous actions; CartPole-v1",
+        ),
+        (
+            ["--paper", "paper_figures/prefpoe", "--scale", "quick", "--shard", "0" * 12],
+            "--shard: '000000000000' is not planned",
+        ),
+    ],
+)
+def test_bad_requests_are_one_line_before_anything_is_written(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = ["--records", str(tmp_path / "r"), "--scratch", str(tmp_path / "s")]
+    assert main([*arguments, *paths]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert message in error
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_checkpoint_of_another_shard_is_refused(tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    (scratch / "checkpoint.safetensors").write_bytes(b"not a checkpoint")
+    with pytest.raises(RecordError, match=r"checkpoint\.safetensors: damaged"):
+        run(small_shard(), tmp_path)
+
+
+def _no_large_files() -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+
+def test_a_disk_that_takes_no_more_fails_with_a_reason_and_no_record(tmp_path: Path) -> None:
+    paths = ("--records", str(tmp_path / "records"), "--scratch", str(tmp_path / "scratch"))
+    done = subprocess.run(
+        [*COMMAND, *paths], cwd=ROOT, capture_output=True, text=True, preexec_fn=_no_large_files
+    )
+    assert done.returncode == 1
+    assert "File too large" in done.stderr
+    assert not list(tmp_path.glob("records/*/*/record.json"))
+    (failure,) = tmp_path.glob("scratch/*/failure.json")
+    assert "File too large" in json.loads(failure.read_text())["error"]
+
+
+def test_without_a_compiler_training_is_eager_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = small_shard(steps=2_000_000, epochs=10, minibatches=32)
+    assert decide_mode(long, "auto") == "compiled"
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("PATH", "")
+    assert decide_mode(long, "auto") == "eager"
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert message.startswith("no C++ compiler")
+    assert decide_mode(small_shard(), "auto") == "eager"
+    assert capsys.readouterr().err == ""
