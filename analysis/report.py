@@ -18,13 +18,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from algorithms.cell import SCALES, require_scale
+from algorithms.cell import SCALES
 from algorithms.records import atomic_path
 from algorithms.specification import SpecificationError
 from analysis.ledger import Ledger, ledger
 from analysis.load import STATUSES, find_record, member_scores
-from analysis.paper import load_paper
-from analysis.workflow import PaperFolder, Request
+from analysis.workflow import PaperFolder, Request, read_request
 
 VERSION_KEYS = (
     "python",
@@ -80,24 +79,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--imported", type=Path, nargs="*", default=[], help="csv of other runs")
     options = parser.parse_args(argv)
     try:
-        request = make_request(options.papers, options.scale, options.results, options.imported)
-        write(request, options.output)
+        keys = ("papers", "scale", "results", "imported")
+        write(read_request({key: getattr(options, key) for key in keys}), options.output)
     except SpecificationError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def make_request(
-    folders: Sequence[Path], scale: str, results: Path, imported: Sequence[Path]
-) -> Request:
-    """What the page is about, its papers read and checked. Raises SpecificationError."""
-    papers = []
-    for folder in folders:
-        paper, plan = load_paper(folder)
-        require_scale(plan, scale, folder)
-        papers.append(PaperFolder(folder, paper, plan))
-    return Request(tuple(papers), scale, results, tuple(imported))
 
 
 def write(request: Request, output: Path) -> None:

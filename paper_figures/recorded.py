@@ -14,7 +14,7 @@ from pathlib import Path
 from algorithms.cell import SCALES
 from algorithms.specification import SpecificationError
 from analysis import ledger, report, statistics
-from analysis.workflow import PaperFolder, Request
+from analysis.workflow import PaperFolder, Request, read_request
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,9 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--imported", type=Path, nargs="*", default=[], help="csv of other runs")
     options = parser.parse_args(argv)
     try:
-        request = report.make_request(
-            options.papers, options.scale, options.results, options.imported
-        )
+        request = read_request(vars(options))
     except SpecificationError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,16 +10,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import analysis.statistics
 from algorithms.cell import Cell, Plan
 from analysis.load import CURVES, SCORES
 from analysis.paper import load_paper
 from analysis.statistics import statistics, write_parquet
 
-PAPER = Path("paper_figures/prefpoe")
+ROOT = Path(__file__).parents[2]
+PAPER = ROOT / "paper_figures" / "prefpoe"
 SCALE = "quick"
 LEVELS = {"ppo": 1.0, "prefpoe": 2.5, "prefpoe_released": 3.0, "linear_fusion": 0.6}
 UNITS = {"HalfCheetah-v4": 1000.0, "Ant-v4": 900.0, "FrozenLake-v1": 0.25, "CartPole-v1": 120.0}
 Frames = tuple[pd.DataFrame, pd.DataFrame]
+Build = Callable[..., Path]
+Draw = Callable[..., Path]
 
 
 def members(
@@ -30,10 +35,8 @@ def members(
     for seed in plan.scales[SCALE].seeds:
         who = {"environment": cell.environment, "method": method, "seed": seed, "setting": "{}"}
         final = level * (1 + 0.15 * rng.standard_normal())
-        spread = {"score": final, "episode_std": 0.1 * final, "episodes": 10}
-        scores.append(
-            {**who, **spread, "status": "done", "diverged_at": np.nan, "imported": imported}
-        )
+        score = {"score": final, "episode_std": 0.1 * final, "episodes": 10, "status": "done"}
+        scores.append({**who, **score, "diverged_at": np.nan, "imported": imported})
         kept = np.flatnonzero(rng.random(bins) < 0.9) + 1
         progress = 1 - np.exp(-3 * kept / bins)
         returns = final * progress * (1 + 0.05 * rng.standard_normal(len(kept)))
@@ -46,7 +49,7 @@ def members(
 
 
 def lose(frames: Frames, seeds: list[int], status: str, steps: int) -> Frames:
-    """The same where `seeds` diverged half-way, or have no record."""
+    """The same where `seeds` diverged half-way, failed, or have no record."""
     scores, curves = frames
     rows = scores["seed"].isin(seeds)
     scores.loc[rows, ["score", "episode_std"]] = np.nan
@@ -56,9 +59,6 @@ def lose(frames: Frames, seeds: list[int], status: str, steps: int) -> Frames:
     if status == "diverged":
         scores.loc[rows, "diverged_at"] = end
     return scores, curves[~(curves["seed"].isin(seeds) & (curves["step"] > end))]
-
-
-Build = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
@@ -80,9 +80,8 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
                 if empty or (damaged and cell.method == "linear_fusion"):
                     made = lose(made, list(plan.scales[SCALE].seeds), "missing", cell.steps)
                 elif damaged and cell.method == "prefpoe":
-                    made = lose(
-                        lose(made, [0, 42], "diverged", cell.steps), [77], "failed", cell.steps
-                    )
+                    made = lose(made, [0, 42], "diverged", cell.steps)
+                    made = lose(made, [77], "failed", cell.steps)
                 elif damaged and cell.method == "ppo_matched":
                     made = lose(made, [0, 10, 42, 77], "missing", cell.steps)
                 parts.append(made)
@@ -91,7 +90,9 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
             scores = pd.concat([part[0] for part in parts], ignore_index=True).astype(SCORES)
             curves = pd.concat([part[1] for part in parts], ignore_index=True).astype(CURVES)
             entry = plan.experiments[experiment]
-            table = statistics(scores, entry.baseline, entry.methods, np.random.default_rng(1))
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(analysis.statistics, "BOOTSTRAP_RESAMPLES", 50)
+                table = statistics(scores, entry.baseline, entry.methods, np.random.default_rng(1))
             for name, data in (("scores", scores), ("curves", curves), ("statistics", table)):
                 write_parquet(data, folder / experiment / f"{name}.parquet")
         return folder
@@ -115,3 +116,46 @@ def damaged(build: Build) -> Path:
 def empty(build: Build) -> Path:
     """Nothing trained yet."""
     return build(empty=True)
+
+
+@pytest.fixture(scope="session")
+def draw() -> Draw:
+    """A function that draws an artifact from an experiments folder and returns its stem.
+
+    Without a folder to draw into it draws once, below <experiments>/results, and remembers.
+    """
+    done: dict[tuple[str, Path], Path] = {}
+
+    def run(name: str, experiments: Path, folder: Path | None = None) -> Path:
+        if folder is None and (name, experiments) in done:
+            return done[name, experiments]
+        target = folder or experiments / "results" / SCALE / "prefpoe"
+        stem = target / f"{name.partition('_')[0]}s" / name
+        options = [
+            "--paper",
+            PAPER,
+            "--scale",
+            SCALE,
+            "--experiments",
+            experiments,
+            "--output",
+            stem,
+        ]
+        module = importlib.import_module(f"paper_figures.prefpoe.{name}")
+        assert module.main([str(option) for option in options]) == 0
+        if folder is None:
+            done[name, experiments] = stem
+        return stem
+
+    return run
+
+
+@pytest.fixture
+def statistics_of() -> Callable[[Path, str], pd.DataFrame]:
+    """A function that reads an experiment's statistics, indexed by environment and method."""
+
+    def read(folder: Path, experiment: str) -> pd.DataFrame:
+        table = pd.read_parquet(folder / experiment / "statistics.parquet")
+        return table.set_index(["environment", "method"])
+
+    return read
