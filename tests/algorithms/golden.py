@@ -1,0 +1,54 @@
+"""The first updates of every method, kept as numbers: behaviour that changes must raise a `version`.
+
+After raising one in `algorithms/settings.py`, store the new numbers: python -m tests.algorithms.golden
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+
+from algorithms.rollout import Collector, minibatches
+from algorithms.settings import METHODS
+from algorithms.train import Resources, prepare
+from tests.algorithms.small_runs import ARMS, small_shard
+
+PATH = Path(__file__).with_name("golden.json")
+
+
+def mini_run(method: str, environment: str) -> dict[str, float]:
+    """Two iterations of two members: each diagnostic's mean, and three sums over the parameters."""
+    torch.set_num_threads(1)
+    shard = small_shard(method, environment, (0, 1), steps=256, rollout_steps=128)
+    state, population = prepare(shard, Path("no-scratch"), Resources(mode="eager"))
+    collector = Collector(shard, 0, state.normalizer, state.episodes, threads=1)
+    numbers: dict[str, float] = {}
+    for iteration in range(2):
+        rollout = collector.collect(population, state.learners, iteration)
+        rows = minibatches(shard, iteration)
+        means = population.update(state.learners, rollout, rows, population.scheduled(iteration))
+        numbers |= {f"{name}_{iteration}": float(mean.mean()) for name, mean in means.items()}
+    theta = state.learners.theta.double()
+    moved = theta - population.learners().theta.double()
+    numbers["parameters"] = float(theta.abs().sum())
+    numbers["moved"] = float(moved.abs().sum())
+    numbers["returns"] = sum(state.episodes.episode_return)
+    return numbers
+
+
+def main() -> None:
+    """Store the numbers of every method as it is now."""
+    stored = {
+        f"{method}@{environment}": {
+            "version": METHODS[method].version,
+            "numbers": mini_run(method, environment),
+        }
+        for method, environment in (arm.values for arm in ARMS)
+    }
+    PATH.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
