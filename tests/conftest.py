@@ -1,0 +1,34 @@
+"""The toy paper, reproduced once for all workflow tests: a copy of this repository with its results."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from tests.workflow_runs import Tree, copy_repository
+
+
+@pytest.fixture(scope="session")
+def reproduced(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Tree:
+    """A tree in which `snakemake all` has run on the toy paper. Read only: tests work on copies."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    root = shared / "reproduced"
+    with FileLock(shared / "reproduced.lock"):
+        if not root.exists():
+            tree = Tree(copy_repository(shared / "unfinished"))
+            done = tree.snakemake("all")
+            assert done.returncode == 0, done.stderr
+            tree.root.rename(root)
+    return Tree(root)
+
+
+@pytest.fixture
+def tree(reproduced: Tree, tmp_path: Path) -> Tree:
+    """A copy of the reproduced tree, file times included, that a test may change."""
+    root = tmp_path / "tree"
+    shutil.copytree(reproduced.root, root, ignore=shutil.ignore_patterns(".snakemake"))
+    return Tree(root)

@@ -1,0 +1,182 @@
+"""The toy paper through the real Snakefile: what is made, what is made again, and what never is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from analysis.workflow import read_request
+from tests.workflow_runs import TOY, Tree, shard_hash
+
+TABLE_ENDINGS = ("parquet", "csv", "tex", "md")
+
+
+def times(root: Path) -> dict[Path, int]:
+    """When each file below `root` was written."""
+    return {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file()}
+
+
+def test_all_makes_every_file_and_leaves_only_logs_in_scratch(reproduced: Tree) -> None:
+    made = [reproduced.root / path for path in reproduced.request.paper_files("toy_paper")]
+    assert len(made) == 2 * 3 + 2 * 4
+    assert [path for path in made if not path.is_file()] == []
+    assert (reproduced.results / "report.html").is_file()
+    assert len(reproduced.records()) == 5
+    scratch = reproduced.root / "results" / "scratch"
+    assert {path.name for path in scratch.rglob("*") if path.is_file()} == {"train.log"}
+
+
+def test_second_run_does_nothing(tree: Tree) -> None:
+    before = times(tree.results)
+    done = tree.snakemake("all")
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stderr
+    assert times(tree.results) == before
+
+
+def test_deleted_record_is_trained_again_and_only_what_shows_it_is_redrawn(tree: Tree) -> None:
+    (record,) = tree.records("ProbeTarget-v0/ppo_matched-*")
+    shutil.rmtree(record)
+    again = ["statistics continuous", "table table_1", f"train {shard_hash(record)}"]
+    assert tree.planned("all") == sorted(["all", "report", *again])
+    assert tree.planned("toy_paper_table_1") == sorted(["toy_paper_table_1", *again])
+    assert tree.planned("toy_paper_figure_1") == []
+
+
+def test_retrained_and_redrawn_table_is_the_same_to_the_byte(tree: Tree) -> None:
+    files = [tree.drawn / "tables" / f"table_1.{ending}" for ending in TABLE_ENDINGS]
+    before = [path.read_bytes() for path in files]
+    (record,) = tree.records("ProbeTarget-v0/ppo-*")
+    shutil.rmtree(record)
+    for path in files:
+        path.unlink()
+    done = tree.snakemake("toy_paper_table_1")
+    assert done.returncode == 0, done.stderr
+    assert [path.read_bytes() for path in files] == before
+
+
+def test_comment_in_a_method_retrains_and_redraws_nothing(tree: Tree) -> None:
+    methods = sorted((tree.root / "algorithms" / "methods").glob("*.py"))
+    assert len(methods) > 2
+    for path in methods:
+        path.write_text(path.read_text(encoding="utf-8") + "\n# A remark.\n", encoding="utf-8")
+    assert tree.planned("all") == []
+
+
+def test_edited_artifact_redraws_that_artifact(tree: Tree) -> None:
+    (tree.root / TOY / "figure_1.py").touch()
+    assert tree.planned("all") == ["all", "figure figure_1", "report"]
+
+
+def test_raised_version_trains_that_method_and_lists_its_records_as_stale(tree: Tree) -> None:
+    settings = tree.root / "algorithms" / "settings.py"
+    text = settings.read_text(encoding="utf-8")
+    raised = text.replace('"ppo": Method("PPO", 1,', '"ppo": Method("PPO", 2,')
+    assert raised != text
+    settings.write_text(raised, encoding="utf-8")
+    stale = tree.records("*/ppo-*")
+    trained = [job.split()[1] for job in tree.planned("all") if job.startswith("train ")]
+    assert len(trained) == len(stale) == 2
+    assert not set(trained) & {shard_hash(record) for record in stale}
+    ledger = tree.python(
+        "analysis.ledger", "--papers", str(TOY), "--scale", "smoke", "--results", "results"
+    )
+    assert ledger.returncode == 0, ledger.stderr
+    _, _, listed = ledger.stdout.partition("Stale records")
+    assert [record.name for record in tree.records() if record.name in listed] == [
+        record.name for record in stale
+    ]
+
+
+def test_fresh_clone_with_scrambled_times_retrains_nothing(tree: Tree) -> None:
+    files = sorted(path for path in tree.root.rglob("*") if path.is_file())
+    for index, path in enumerate(files):
+        moment = 1_700_000_000 + index * 7919 % 1009
+        os.utime(path, (moment, moment))
+    assert [job for job in tree.planned("all") if job.startswith("train")] == []
+
+
+def test_recorded_draws_what_is_there_and_trains_nothing(tree: Tree) -> None:
+    (record,) = tree.records("ProbeTarget-v0/prefpoe-*")
+    shutil.rmtree(record)
+    before = (tree.drawn / "tables" / "table_1.md").read_text(encoding="utf-8")
+    done = tree.snakemake("recorded")
+    assert done.returncode == 0, done.stderr
+    assert not record.exists()
+    assert "missing" in done.stdout
+    assert "ProbeTarget-v0" in done.stdout
+    assert (tree.drawn / "tables" / "table_1.md").read_text(encoding="utf-8") != before
+
+
+def test_imported_runs_are_drawn_in_a_folder_of_their_own(tree: Tree) -> None:
+    rows = [f"foreign,ProbeTarget-v0,{seed},{step},-0.5" for seed in (0, 1) for step in (320, 640)]
+    text = "\n".join(["method,environment,seed,step,return", *rows]) + "\n"
+    (tree.root / "other.csv").write_text(text, encoding="utf-8")
+    before = times(tree.drawn)
+    done = tree.snakemake("toy_paper_table_1", imported="other.csv")
+    assert done.returncode == 0, done.stderr
+    table = tree.results / "toy_paper-with-other" / "tables" / "table_1.md"
+    assert "foreign" in table.read_text(encoding="utf-8")
+    assert times(tree.drawn) == before
+
+
+def test_failed_shard_is_named_and_the_others_finish(tree: Tree) -> None:
+    damaged, other = tree.records("ProbeSign-v0/*")
+    for record in (damaged, other):
+        shutil.rmtree(record)
+    scratch = tree.root / "results" / "scratch" / shard_hash(damaged)
+    scratch.mkdir(exist_ok=True)
+    (scratch / "checkpoint.safetensors").write_bytes(b"not a checkpoint")
+    done = tree.snakemake("toy_paper_figure_1")
+    assert done.returncode == 1
+    told = [line for line in done.stderr.splitlines() if line.startswith("failed: ")]
+    assert len(told) == 1
+    assert shard_hash(damaged) in told[0]
+    assert "train.log" in told[0]
+    assert tree.records("ProbeSign-v0/*") == [other]
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"papers": "nosuch"}, ["papers", "'nosuch'", "prefpoe"]),
+        ({"scale": "huge"}, ["scale", "'huge'", "smoke, quick, reduced, paper"]),
+        ({"scale": "paper"}, ["experiments.yaml", "'paper'", "smoke"]),
+        ({"imported": "nosuch.csv"}, ["imported", "nosuch.csv"]),
+        ({"sclae": "smoke"}, ["'sclae'", "scale"]),
+        ({"papers": "tests/toy_paper,tests/toy_paper"}, ["papers", "toy_paper", "differ"]),
+    ],
+)
+def test_impossible_request_is_one_line(
+    reproduced: Tree, config: dict[str, str], words: list[str]
+) -> None:
+    done = reproduced.snakemake("all", **config)
+    assert done.returncode != 0
+    lines = [line for line in done.stderr.splitlines() if "profile" not in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("error: ")
+    assert [word for word in words if word not in lines[0]] == []
+
+
+def test_error_in_a_paper_is_one_line_that_names_file_key_and_value(tree: Tree) -> None:
+    plan = tree.root / TOY / "experiments.yaml"
+    text = plan.read_text(encoding="utf-8")
+    plan.write_text(text.replace("baseline: ppo", "baseline: nosuch", 1), encoding="utf-8")
+    done = tree.snakemake("all")
+    assert done.returncode != 0
+    lines = [line for line in done.stderr.splitlines() if "profile" not in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("error: ")
+    for word in ("experiments.yaml", "continuous", "baseline", "nosuch"):
+        assert word in lines[0]
+
+
+def test_every_paper_of_the_repository_can_be_planned() -> None:
+    request = read_request({})
+    assert "prefpoe" in request.by_name
+    for name in request.by_name:
+        assert request.all_records(name)
+        assert request.paper_files(name)
