@@ -25,6 +25,8 @@ from paper_figures.style import LineStyle
 Floats = NDArray[np.float64]
 LETTERS = "abcdefgh"
 CLAIM_DASHES = (0, (5, 2.5))
+BAND_SEEDS = 3
+"""A band is drawn from this many seeds on: with two, Student's t interval is 13 standard errors wide."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,10 @@ def draw_arm(axes: Axes, method: str, study: Study, look: LineStyle, unit: float
         if seed in diverged:
             axes.plot(x[-1], y[-1], "x", color=look.colour, ms=3.5, mew=0.9, zorder=5)
     x = means["step"] / unit
-    axes.fill_between(x, means["low"], means["high"], color=look.colour, alpha=0.15, lw=0, zorder=2)
+    banded = means["n"] >= BAND_SEEDS
+    axes.fill_between(
+        x, means["low"], means["high"], where=banded, color=look.colour, alpha=0.15, lw=0, zorder=2
+    )
     axes.plot(x, means["mean"], color=look.colour, ls=look.dashes, zorder=3)
 
 
@@ -225,8 +230,8 @@ def legend(
     handles.append(Line2D([], [], color=style.NOTE_COLOUR, ls=CLAIM_DASHES, lw=0.9))
     labels.append("the paper's final value")
     notes = [
-        f"{request.scale_words}. Thin: seeds; band: 95 % t interval of the mean; dashes, or ↑ beyond "
-        "the axis: what the paper reports."
+        f"{request.scale_words}. Thin: seeds; band: 95\u00a0% t interval of the mean (from "
+        f"{BAND_SEEDS} seeds on); dashes, or ↑ beyond the axis: what the paper reports."
     ]
     if any("†" in label for label in labels):
         notes.append("†: some members diverged (×), failed or missing.")

@@ -58,6 +58,7 @@ class Layout:
     columns: tuple[Column, ...]
     readings: Mapping[str, str] = field(default_factory=dict)
     facts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -181,8 +182,8 @@ def _cell(row: Row, column: Column, table: pd.DataFrame, request: Request) -> li
     arm = found.iloc[0].to_dict()
     decimals = style.decimals_for(arm["std"], arm["mean"])
     ours = {
-        "return": _ours(arm, request.seeds),
-        "mean": style.number(arm["mean"], decimals),
+        "return": _ours(arm, style.mean_and_std(arm["mean"], arm["std"]), request.seeds),
+        "mean": _ours(arm, style.number(arm["mean"], decimals), request.seeds),
         "std": style.number(arm["std"], decimals),
         "cv": style.percent(arm["cv"]),
         "improvement": style.percent(arm["improvement"], signed=True),
@@ -202,12 +203,13 @@ def _paper(arm: Mapping[str, Any], quantity: Quantity) -> str:
     return f"{said}%" if quantity in PERCENTAGES else str(said)
 
 
-def _ours(arm: Mapping[str, Any], seeds: int) -> str:
+def _ours(arm: Mapping[str, Any], score: str, seeds: int) -> str:
+    """The score, with n where it is not the planned one, and a mark where members were lost."""
     mark = "†" if _lost(arm) else ""
     if not arm["n"]:
         return f"no data{mark}"
     count = "" if arm["n"] == seeds else f" (n = {arm['n']})"
-    return f"{style.mean_and_std(arm['mean'], arm['std'])}{count}{mark}"
+    return f"{score}{count}{mark}"
 
 
 def _lost(arm: Mapping[str, Any]) -> str:
@@ -224,6 +226,7 @@ def _notes(layout: Layout, table: pd.DataFrame, request: Request) -> tuple[str, 
         f"otherwise; a seed's score is the mean return of {episodes} evaluation episodes. "
         "difference: our mean − the paper's. CV and improvement are of means over seeds, "
         "improvement over PPO on the same environment.",
+        *layout.notes,
     ]
     labels = dict(zip(table["method"], table["label"], strict=True))
     pairs = [f"{labels[a]} and {labels[b]}" for b, a in layout.readings.items() if b in labels]

@@ -28,6 +28,7 @@ LAYOUT = Layout(
         Column("Ant-v4", "return", "Ant-v4"),
     ),
     readings=READINGS,
+    notes=('The paper heads the LunarLanderContinuous-v2 column "LunarLander-v2".',),
 )
 
 

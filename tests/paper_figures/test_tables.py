@@ -134,6 +134,12 @@ def test_lost_members_are_shown_and_imported_arms_come_last(draw: Draw, damaged:
     assert "PPO + linear fusion: n = 0 of 5 (5 missing)" in notes
 
 
+def test_table_a_2_marks_means_of_fewer_members(draw: Draw, damaged: Path) -> None:
+    stem = draw("table_a_2", damaged)
+    assert cells(stem, "ours")[0][2].endswith("(n = 2)†")
+    assert first_table(stem).rows[-1][0] == "LunarLanderContinuous-v2 (imported)"
+
+
 def test_captions_say_scale_and_limits(draw: Draw, complete: Path) -> None:
     stem = draw("table_1", complete)
     for suffix in (".md", ".tex"):
