@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from algorithms.header import RecordError
 from algorithms.normalize import Normalizer
 from algorithms.population import Learners
-from algorithms.records import RecordError, atomic_path
+from algorithms.records import atomic_path
 from algorithms.rollout import Episodes
 
 CHECKPOINT = "checkpoint.safetensors"

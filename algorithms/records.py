@@ -7,7 +7,6 @@ overwritten: writing to a path that holds one raises RecordError.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -28,17 +27,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from algorithms.cell import Shard, content_hash
-from algorithms.specification import SpecificationError
+from algorithms.cell import Shard
+from algorithms.header import FORMAT, HEADER, RecordError, read_header, sha256
 
-FORMAT = 1
 CURVE, EVALUATION, DIAGNOSTICS = "curve.parquet", "evaluation.parquet", "diagnostics.parquet"
 WEIGHTS = "weights.safetensors"
 REPORTED_PACKAGES = ("torch", "numpy", "envpool", "mujoco", "gymnasium", "pandas", "pyarrow")
-
-
-class RecordError(SpecificationError):
-    """A record file is missing, damaged, foreign, or would be overwritten."""
 
 
 @dataclass(frozen=True)
@@ -71,29 +65,8 @@ class Record:
 
 
 def read_record(folder: Path) -> Record:
-    """The record in `folder`, its hash and the checksum of every file verified.
-
-    Raises RecordError naming the file that is missing, damaged or not of this project.
-    """
-    path = folder / "record.json"
-    try:
-        meta = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecordError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise RecordError(f"{path}: not valid JSON (truncated?): {error}") from error
-    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-        raise RecordError(f"{path}: not a record of format {FORMAT}; delete it to train it again")
-    missing = {"hash", "shard", "members", "files", "provenance"} - set(meta)
-    if missing:
-        raise RecordError(f"{path}: key {sorted(missing)[0]!r} is missing")
-    actual = content_hash(meta["shard"])
-    if meta["hash"] != actual:
-        raise RecordError(f"{path}: hash: {meta['hash']!r} does not match its content ({actual})")
-    for name, checksum in meta["files"].items():
-        if not (folder / name).is_file() or _sha256(folder / name) != checksum:
-            raise RecordError(f"{folder / name}: missing or damaged (checksum differs)")
-    return Record(folder, meta)
+    """The record in `folder`, verified by `read_header`. Raises RecordError."""
+    return Record(folder, read_header(folder))
 
 
 def write_record(
@@ -120,15 +93,15 @@ def write_record(
         "hash": shard.hash,
         "shard": shard.content(),
         "members": members,
-        "files": {name: _sha256(folder / name) for name in (*tables, WEIGHTS)},
+        "files": {name: sha256(folder / name) for name in (*tables, WEIGHTS)},
         "provenance": dict(provenance),
     }
-    write_json(folder / "record.json", meta)
+    write_json(folder / HEADER, meta)
 
 
 def refuse_to_overwrite(folder: Path) -> None:
     """Raise RecordError if `folder` already holds a record."""
-    if (folder / "record.json").exists():
+    if (folder / HEADER).exists():
         raise RecordError(f"{folder}: holds a record already; it is never overwritten")
 
 
@@ -208,7 +181,3 @@ def _git(*arguments: str) -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from algorithms.cell import Plan, Shard, load_plan, require_scale
-from algorithms.records import RecordError, atomic_path, read_record
+from algorithms.header import RecordError
+from algorithms.records import atomic_path, read_record
 from algorithms.specification import SpecificationError
 from analysis.load import STATUSES, find_record, member_scores
 
@@ -186,24 +187,28 @@ def print_ledger(entries: Ledger, console: Console) -> None:
     cells = entries.cells.copy()
     cells["steps_per_second"] = [_rounded(value, 0) for value in cells["steps_per_second"]]
     cells["wall_hours"] = [_rounded(value, 2) for value in cells["wall_hours"]]
-    _print_table(cells, console)
+    cells = cells.rename(columns={"steps_per_second": "steps/s", "wall_hours": "hours"})
+    _print_table(cells, ("paper", "experiment", "environment", "method"), console)
     if len(entries.stale):
         console.print("\nStale records: the plan asks for something else now", highlight=False)
-        _print_table(entries.stale, console)
+        _print_table(entries.stale, STALE_COLUMNS, console)
 
 
 def _rounded(value: float, digits: int) -> str:
     return "-" if pd.isna(value) else f"{value:,.{digits}f}"
 
 
-def _print_table(table: pd.DataFrame, console: Console) -> None:
+def _print_table(table: pd.DataFrame, words: Sequence[str], console: Console) -> None:
+    """Columns in `words` are text and fold where the terminal is narrow; the others are numbers."""
     if not console.is_terminal:
         console.file.write(table.to_string(index=False) + "\n")
         return
     grid = Table(box=None, pad_edge=False)
     for name in table.columns:
-        number = name in COUNTS or name in ("steps_per_second", "wall_hours")
-        grid.add_column(str(name), justify="right" if number else "left", overflow="fold")
+        if name in words:
+            grid.add_column(name, overflow="fold")
+        else:
+            grid.add_column(name, justify="right", no_wrap=True)
     for row in table.astype(str).itertuples(index=False):
         grid.add_row(*row)
     console.print(grid)

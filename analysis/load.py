@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 
 from algorithms.cell import Cell, Plan, Shard, require_scale
-from algorithms.records import EVALUATION, Record, RecordError, binned, read_record
+from algorithms.header import RecordError
+from algorithms.records import EVALUATION, Record, binned, read_record
 from algorithms.settings import METHODS
 from algorithms.specification import SpecificationError
 from envs.registry import ENVIRONMENTS
@@ -116,7 +117,7 @@ def member_scores(shard: Shard, record: Record | None, scratch: Path) -> pd.Data
     A shard without a record has failed if `scratch/<hash>/failure.json` exists and is missing
     otherwise. Raises RecordError if a member that is done has no finite evaluation.
     """
-    failed = record is None and (scratch / shard.hash / "failure.json").exists()
+    failed = (scratch / shard.hash / "failure.json").exists()
     rows: list[dict[str, Any]] = [
         {
             "environment": shard.cell.environment,

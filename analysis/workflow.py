@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from algorithms.cell import SCALES, Plan, Shard, require_scale
+from algorithms.header import read_header
 from algorithms.specification import SpecificationError
 from analysis.paper import Paper, load_paper
 
@@ -137,6 +138,13 @@ class Request:
         """The statistics that an artifact shows."""
         experiments = self.by_name[paper].paper.artifacts[artifact].experiments
         return [path for name in experiments for path in self.statistics(paper, name)]
+
+    def check_records(self) -> None:
+        """Verify every record that this request would use. Raises RecordError before anything runs."""
+        for paper in self.by_name:
+            for path in map(Path, self.all_records(paper)):
+                if path.exists():
+                    read_header(path.parent)
 
     def paper_files(self, paper: str) -> list[str]:
         """Everything drawn for a paper, statistics that no artifact shows included."""

@@ -16,7 +16,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from algorithms.cell import Member, Shard
-from algorithms.records import RecordError, read_record
+from algorithms.header import RecordError
+from algorithms.records import read_record
 from algorithms.train import Resources, decide_mode, main, train
 from envs.registry import ENVIRONMENTS
 from tests.algorithms.small_runs import ARMS, small_shard

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from algorithms import cell
-from algorithms.records import RecordError
+from algorithms.header import RecordError
 from analysis import ledger as module
 from analysis.ledger import ledger, print_ledger
 
@@ -99,6 +99,22 @@ def test_a_stale_record_says_what_differs(
     assert old in text
     plan.write_text(text.replace(old, new, 1), encoding="utf-8")
     assert ledger([paper], "smoke", results).stale["why"].tolist() == [why]
+
+
+def test_a_stale_record_is_compared_with_the_nearest_plan(
+    paper: Path, results, write, find
+) -> None:
+    write(find("ppo"), [(1.0,)] * 3)
+    plan = paper / "experiments.yaml"
+    text = plan.read_text(encoding="utf-8")
+    first, second = text.split("  second:")
+    far = first.replace(
+        "    baseline: ppo", "    settings: {gamma: 0.9, clip: 0.1}\n    baseline: ppo"
+    )
+    near = second.replace("    baseline: ppo", "    settings: {clip: 0.3}\n    baseline: ppo")
+    plan.write_text(f"{far}  second:{near}", encoding="utf-8")
+    stale = ledger([paper], "smoke", results).stale
+    assert stale["why"].tolist() == ["settings.clip: 0.2, planned 0.3"]
 
 
 def test_misplaced_and_unreadable_records_are_listed(paper, results, records, write, find) -> None:

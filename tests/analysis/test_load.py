@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from algorithms.cell import Plan
-from algorithms.records import RecordError
+from algorithms.header import RecordError
 from algorithms.specification import SpecificationError
 from analysis import load
 from analysis.load import load_experiment, read_imported

@@ -1,0 +1,53 @@
+"""Reading and verifying `record.json`. Loads neither torch nor pandas, so the Snakefile may check records.
+
+A record exists if and only if its `record.json` does; it holds the checksum of every other file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from algorithms.cell import content_hash
+from algorithms.specification import SpecificationError
+
+FORMAT = 1
+HEADER = "record.json"
+_KEYS = ("hash", "shard", "members", "files", "provenance")
+
+
+class RecordError(SpecificationError):
+    """A record file is missing, damaged, foreign, or would be overwritten."""
+
+
+def read_header(folder: Path) -> dict[str, Any]:
+    """The contents of `record.json`, its hash and the checksum of every file of the record verified.
+
+    Raises RecordError naming the file that is missing, damaged or not of this project.
+    """
+    path = folder / HEADER
+    try:
+        header = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise RecordError(f"{path}: not valid JSON (truncated?): {error}") from error
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise RecordError(f"{path}: not a record of format {FORMAT}; delete it to train it again")
+    missing = [key for key in _KEYS if key not in header]
+    if missing:
+        raise RecordError(f"{path}: key {missing[0]!r} is missing")
+    actual = content_hash(header["shard"])
+    if header["hash"] != actual:
+        raise RecordError(f"{path}: hash: {header['hash']!r} does not match its content ({actual})")
+    for name, checksum in header["files"].items():
+        if not (folder / name).is_file() or sha256(folder / name) != checksum:
+            raise RecordError(f"{folder / name}: missing or damaged (checksum differs)")
+    return header
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
