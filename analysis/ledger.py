@@ -188,7 +188,14 @@ def print_ledger(entries: Ledger, console: Console) -> None:
     cells["steps_per_second"] = [_rounded(value, 0) for value in cells["steps_per_second"]]
     cells["wall_hours"] = [_rounded(value, 2) for value in cells["wall_hours"]]
     cells = cells.rename(columns={"steps_per_second": "steps/s", "wall_hours": "hours"})
-    _print_table(cells, ("paper", "experiment", "environment", "method"), console)
+    if console.is_terminal:
+        for (paper, experiment), part in cells.groupby(["paper", "experiment"], sort=False):
+            console.print(f"\n{paper} {experiment}".rstrip(), style="bold", highlight=False)
+            _print_table(
+                part.drop(columns=["paper", "experiment"]), ("environment", "method"), console
+            )
+    else:
+        _print_table(cells, (), console)
     if len(entries.stale):
         console.print("\nStale records: the plan asks for something else now", highlight=False)
         _print_table(entries.stale, STALE_COLUMNS, console)
