@@ -163,9 +163,9 @@ def pass_on(console: Console) -> None:
     from rich.text import Text
 
     for line in sys.stdin:
-        if line.startswith(CHATTER):
-            continue
-        console.print(Text.from_ansi(line.rstrip("\n")), soft_wrap=True)
+        text = Text.from_ansi(line.rstrip("\n"))
+        if not text.plain.startswith(CHATTER):
+            console.print(text, soft_wrap=True)
 
 
 def watch(cells: list[list[Path]], scratch: Path) -> None:

@@ -84,7 +84,7 @@ def test_view_shows_bars_passes_output_on_and_ends_with_its_input(tmp_path: Path
     )
     os.close(terminal)
     assert process.stdin is not None
-    process.stdin.write(b"a job said this\n")
+    process.stdin.write(b"\x1b[33mSelect jobs to execute...\x1b[0m\na job said this\n")
     process.stdin.flush()
     seen = ""
     while "a job said this" not in seen or "0 of 5" not in seen:
@@ -94,4 +94,5 @@ def test_view_shows_bars_passes_output_on_and_ends_with_its_input(tmp_path: Path
     os.close(screen)
     assert "ProbeSign-v0/ppo" in seen
     assert "100 steps/s" in seen
+    assert "Select jobs" not in seen
     assert "0:15 left" in seen
