@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from algorithms.cell import Plan, require_scale
+from algorithms.records import atomic_path
 from algorithms.specification import SpecificationError
 from analysis.claims import load_claims, reported
 from analysis.paper import Paper, load_paper
@@ -90,7 +91,15 @@ def write_values(values: pd.DataFrame, stem: Path) -> None:
 def write_csv(rows: pd.DataFrame, stem: Path) -> None:
     """Write `stem`.csv: full precision, empty where a value is not defined."""
     stem.parent.mkdir(parents=True, exist_ok=True)
-    rows.to_csv(stem.with_suffix(".csv"), index=False, lineterminator="\n")
+    with atomic_path(stem.with_suffix(".csv")) as path:
+        rows.to_csv(path, index=False, lineterminator="\n")
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write `text` to `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _request(name: str, argv: Sequence[str] | None) -> Request:

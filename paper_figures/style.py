@@ -19,6 +19,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from algorithms.records import atomic_path
+
 COLUMN = 3.25
 DOTS_PER_INCH = 300
 SMALL, NORMAL = 6.0, 7.0
@@ -93,10 +95,11 @@ def figure(height: float) -> Iterator[Figure]:
 
 def save(drawing: Figure, stem: Path) -> None:
     """Write `stem`.pdf and `stem`.png, free of dates and versions."""
-    drawing.savefig(
-        stem.with_suffix(".pdf"), metadata={"CreationDate": None, "Producer": None, "Creator": None}
-    )
-    drawing.savefig(stem.with_suffix(".png"), dpi=DOTS_PER_INCH, metadata={"Software": None})
+    undated = {"CreationDate": None, "Producer": None, "Creator": None}
+    with atomic_path(stem.with_suffix(".pdf")) as path:
+        drawing.savefig(path, format="pdf", metadata=undated)
+    with atomic_path(stem.with_suffix(".png")) as path:
+        drawing.savefig(path, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
 
 
 def panel_title(axes: Axes, letter: str, title: str, note: str) -> None:

@@ -90,7 +90,7 @@ def render(layout: Layout, request: Request) -> None:
     artifact.write_csv(table, request.output)
     blocks = comparison(layout, rows, table, request), against_baseline(table, request)
     for suffix, text in ((".md", markdown(blocks)), (".tex", latex(blocks, layout.name))):
-        request.output.with_suffix(suffix).write_text(text, encoding="utf-8", newline="\n")
+        artifact.write_text(text, request.output.with_suffix(suffix))
 
 
 def added_rows(layout: Layout, statistics: pd.DataFrame) -> tuple[Row, ...]:
