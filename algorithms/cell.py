@@ -124,6 +124,15 @@ class Shard:
                 f"{sorted(foreign)[0]!r} cannot differ between members of {self.cell.method}; "
                 f"allowed: {', '.join(self.cell.settings.per_member())}"
             )
+        for member in self.members:
+            self._in_range(member.setting)
+
+    def _in_range(self, setting: dict[str, float]) -> None:
+        settings = self.cell.settings
+        try:
+            type(settings).model_validate({**settings.model_dump(), **setting})
+        except ValidationError as error:
+            raise SpecificationError(explain(error, f"grid of {self.cell.method}")) from error
 
     def content(self) -> dict[str, Any]:
         """Everything that decides the record's values, as plain JSON data."""
@@ -203,6 +212,8 @@ class Experiment(Strict):
     def _known_environments(cls, steps: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
         for scale, environments in steps.items():
             _known(scale, SCALES, "scale")
+            if not environments:
+                raise ValueError(f"{scale} names no environment; leave the scale out or give one")
             for name in environments:
                 _known(name, ENVIRONMENTS, "environment")
         return steps
@@ -246,8 +257,8 @@ class Plan(Strict):
     def _every_cell_is_possible(self) -> Plan:
         for name, experiment in self.experiments.items():
             for scale in experiment.steps:
-                _known(scale, self.scales, "scale")
                 try:
+                    _known(scale, self.scales, "scale")
                     list(self.shards(scale, name))
                 except SpecificationError as error:
                     raise ValueError(f"experiments.{name}: {error}") from error

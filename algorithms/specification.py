@@ -39,6 +39,8 @@ class _UniqueKeyLoader(yaml.SafeLoader):  # type: ignore[misc]
 def _mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     keys = [loader.construct_object(key) for key, _ in node.value]
     for key in keys:
+        if not isinstance(key, str | int | float | bool):
+            raise yaml.YAMLError(f"key {key!r} is no plain word (line {node.start_mark.line + 1})")
         if keys.count(key) > 1:
             raise yaml.YAMLError(f"key {key!r} stands twice (line {node.start_mark.line + 1})")
     return {
@@ -66,10 +68,13 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise SpecificationError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SpecificationError(f"{path}: not UTF-8 text: {error.reason}") from error
     try:
         data = yaml.load(text, Loader=_UniqueKeyLoader)
     except yaml.YAMLError as error:
-        raise SpecificationError(f"{path}: not valid YAML: {error}") from error
+        reason = " ".join(str(error).split())
+        raise SpecificationError(f"{path}: not valid YAML: {reason}") from error
     try:
         return model.model_validate(data)
     except ValidationError as error:
