@@ -38,9 +38,9 @@ def some_parameters(settings: PrefPoE, world: Environment, seed: int) -> Paramet
     """Initial parameters, shaken so that every one of them matters; leaves of autograd in float64."""
     rng = np.random.default_rng(seed)
     return {
-        name: (value.double() + torch.from_numpy(rng.normal(0, 0.1, tuple(value.shape))))
-        .detach()
-        .requires_grad_()
+        name: (
+            value.double() + torch.from_numpy(rng.normal(0, 0.1, tuple(value.shape)))
+        ).requires_grad_()
         for name, value in prefpoe.init(settings, world, rng).items()
     }
 
@@ -79,11 +79,12 @@ def written_out(
     if isinstance(world.action, Discrete):
         main = Categorical(logits=linear(hidden, "policy.logits.0"))
         preference = Categorical(logits=linear(hidden, "preference.logits.0"))
-        fused = {
+        choices: dict[str, Any] = {
             "product": lambda: Categorical(probs=main.probs * preference.probs**s.fusion_weight),
             "average": lambda: Categorical(probs=(main.probs + preference.probs) / 2),
             "none": lambda: main,
-        }[s.fusion]()
+        }
+        fused = choices[s.fusion]()
     else:
         low, high = s.std_range or (0.0, math.inf)
         moments = []
@@ -219,8 +220,8 @@ def test_the_two_signs_differ_by_twice_alpha_entropy() -> None:
         settings = settings_of(method)
         losses.append(prefpoe.loss(parameters, batch, hyperparameters(settings), settings))
     (first, diagnostics), (second, _) = losses
-    gap = 0.032 * 2 * 0.2 * float(diagnostics["preference_entropy"])
-    assert float(second - first) == pytest.approx(gap, rel=1e-9)
+    gap = 0.032 * 2 * 0.2 * float(diagnostics["preference_entropy"].detach())
+    assert float((second - first).detach()) == pytest.approx(gap, rel=1e-9)
     assert gap > 0.01
 
 
@@ -228,6 +229,7 @@ def test_consistency_points_from_the_fused_policy_to_the_preference() -> None:
     """KL(π_fused ‖ π_pref) of Eq. 6, not the other way; the two differ here."""
     settings = settings_of("prefpoe")
     parameters, batch = some_parameters(settings, CHEETAH, 7), some_batch(CHEETAH, 8)
+    parameters = {name: value.detach() for name, value in parameters.items()}
     hyper = hyperparameters(settings)
     _, preference = prefpoe.experts(parameters, batch.observation, settings)
     fused = prefpoe.act(parameters, batch.observation, hyper, settings)

@@ -1,0 +1,579 @@
+"""Plans, cells and shards: what a hash covers, how members are grouped, and what a plan refuses."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from algorithms.cell import (
+    Cell,
+    Member,
+    Plan,
+    Protocol,
+    Shard,
+    content_hash,
+    load_plan,
+    make_cell,
+    require_scale,
+)
+from algorithms.settings import METHODS
+from algorithms.specification import SpecificationError
+
+PLAN: dict[str, Any] = {
+    "scales": {
+        "quick": {
+            "note": "five seeds",
+            "seeds": [0, 10, 42, 77, 123],
+            "members_per_shard": 2,
+            "segments": 4,
+            "evaluation_episodes": 10,
+            "curve_rows": 40,
+        }
+    },
+    "experiments": {
+        "discrete": {
+            "title": "A study",
+            "baseline": "ppo",
+            "methods": ["ppo", "prefpoe"],
+            "steps": {"quick": {"CartPole-v1": 4096, "FrozenLake-v1": 8192}},
+            "settings": {"normalize_observations": False, "normalize_rewards": False},
+        }
+    },
+}
+QUICK, STUDY = ("scales", "quick"), ("experiments", "discrete")
+
+
+def with_value(path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """PLAN with one value set."""
+    data = copy.deepcopy(PLAN)
+    place = data
+    for key in path[:-1]:
+        place = place.setdefault(key, {})
+    place[path[-1]] = value
+    return data
+
+
+def written(folder: Path, data: dict[str, Any]) -> Path:
+    (folder / "experiments.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
+    return folder
+
+
+# Identity
+
+
+def shard(
+    method: str = "prefpoe",
+    environment: str = "HalfCheetah-v4",
+    steps: int = 4096,
+    segments: int = 2,
+    episodes: int = 2,
+    rows: int = 10,
+    members: tuple[Member, ...] = (Member(seed=0), Member(seed=10)),
+    **overrides: Any,
+) -> Shard:
+    return Shard(
+        make_cell(method, environment, overrides, steps, Protocol(segments, episodes, rows)),
+        members,
+    )
+
+
+def test_golden_hash() -> None:
+    """This record's path; a change here makes every recorded result stale."""
+    content = {
+        "environment": "HalfCheetah-v4",
+        "method": "prefpoe",
+        "version": 1,
+        "settings": {
+            "learning_rate": 0.0003,
+            "gamma": 0.99,
+            "gae_lambda": 0.95,
+            "clip": 0.2,
+            "value_coefficient": 0.5,
+            "entropy_coefficient": 0.0,
+            "max_grad_norm": 0.5,
+            "adam_epsilon": 1e-05,
+            "environments": 1,
+            "rollout_steps": 2048,
+            "minibatches": 32,
+            "epochs": 10,
+            "hidden": [64, 64],
+            "backbone": "separate",
+            "mean": "linear",
+            "initial_log_std": 0.0,
+            "anneal_learning_rate": True,
+            "anneal_clip": False,
+            "clip_value_loss": True,
+            "bootstrap_truncation": False,
+            "normalize_observations": True,
+            "normalize_rewards": True,
+            "beta_1": 0.2,
+            "alpha": 0.2,
+            "fusion_weight": 0.4,
+            "consistency_coefficient": 0.063,
+            "preference_coefficient": 0.032,
+            "fusion": "product",
+            "std": "head",
+            "std_range": None,
+            "precision_epsilon": 0.0,
+            "entropy_sign": -1,
+        },
+        "steps": 4096,
+        "segments": 2,
+        "evaluation_episodes": 2,
+        "curve_rows": 10,
+        "members": [{"seed": 0, "setting": {}}, {"seed": 10, "setting": {}}],
+    }
+    ours = shard()
+    assert ours.content() == content
+    assert ours.hash == "69ed93134555"
+    assert ours.name == "HalfCheetah-v4/prefpoe-69ed93134555"
+
+
+def test_hash_is_the_beginning_of_a_sha_256() -> None:
+    text = '{"a":[1,0.5,null],"b":{"c":"\\u00e9"}}'
+    expected = hashlib.sha256(text.encode()).hexdigest()[:12]
+    assert content_hash({"b": {"c": "é"}, "a": [1, 0.5, None]}) == expected
+    assert content_hash({"a": [1, 0.5, None], "b": {"c": "é"}}) == expected
+
+
+def test_hash_survives_json() -> None:
+    ours = shard(members=(Member(seed=3, setting={"clip": 0.1, "alpha": 1e-3}),))
+    assert content_hash(json.loads(json.dumps(ours.content()))) == ours.hash
+
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "method": {"method": "prefpoe_eq16"},
+    "environment": {"environment": "Ant-v4"},
+    "steps": {"steps": 6144},
+    "segments": {"segments": 1},
+    "evaluation_episodes": {"episodes": 3},
+    "curve_rows": {"rows": 11},
+    "a per-member setting": {"alpha": 0.3},
+    "a shared setting": {"epochs": 11},
+    "a seed": {"members": (Member(seed=0), Member(seed=11))},
+    "the order of seeds": {"members": (Member(seed=10), Member(seed=0))},
+    "a member less": {"members": (Member(seed=0),)},
+    "a member's setting": {"members": (Member(seed=0, setting={"alpha": 0.3}), Member(seed=10))},
+}
+
+
+@pytest.mark.parametrize("change", list(VARIANTS))
+def test_hash_changes_with_each_part_of_the_identity(change: str) -> None:
+    assert shard(**VARIANTS[change]).hash != shard().hash
+
+
+def test_every_identity_field_is_covered_by_a_variant() -> None:
+    base = shard().content()
+    changed = {
+        field
+        for change in VARIANTS.values()
+        for field, value in shard(**change).content().items()
+        if value != base[field]
+    }
+    assert changed | {"version"} == set(base)
+
+
+def test_hash_changes_with_the_methods_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = shard().hash
+    monkeypatch.setitem(METHODS, "prefpoe", replace(METHODS["prefpoe"], version=2))
+    assert shard().hash != before
+
+
+def test_hash_does_not_change_with_a_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = shard().hash
+    monkeypatch.setitem(METHODS, "prefpoe", replace(METHODS["prefpoe"], label="Something else"))
+    assert shard().hash == before
+
+
+def reversed_keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: reversed_keys(value[key]) for key in reversed(value)}
+    return value
+
+
+def hashes(folder: Path, data: dict[str, Any], scale: str = "quick") -> set[str]:
+    return set(load_plan(written(folder, data)).all_shards(scale))
+
+
+def test_hashes_do_not_depend_on_words_or_order_in_the_file(tmp_path: Path) -> None:
+    """Notes, titles, names of experiments, key order, and settings that repeat the default or are text."""
+    base = hashes(tmp_path, PLAN)
+    assert hashes(tmp_path, reversed_keys(PLAN)) == base
+    assert hashes(tmp_path, with_value((*QUICK, "note"), "other words")) == base
+    assert hashes(tmp_path, with_value((*STUDY, "title"), "Another title")) == base
+    assert hashes(tmp_path, with_value((*STUDY, "settings", "gamma"), 0.99)) == base
+    assert hashes(tmp_path, with_value((*STUDY, "settings", "learning_rate"), "3e-4")) == base
+    renamed = {**PLAN, "experiments": {"renamed": PLAN["experiments"]["discrete"]}}
+    assert hashes(tmp_path, renamed) == base
+    other_scale = copy.deepcopy(PLAN)
+    other_scale["scales"]["paper"] = other_scale["scales"].pop("quick")
+    steps = other_scale["experiments"]["discrete"]["steps"]
+    steps["paper"] = steps.pop("quick")
+    assert hashes(tmp_path, other_scale, "paper") == base
+
+
+def test_experiments_share_cells_that_are_alike(tmp_path: Path) -> None:
+    """A second study repeats PPO on CartPole and adds one cell: 3 shards more, not 6."""
+    data = copy.deepcopy(PLAN)
+    data["experiments"]["second"] = copy.deepcopy(PLAN["experiments"]["discrete"])
+    data["experiments"]["second"] |= {
+        "methods": ["ppo", "linear_fusion"],
+        "steps": {"quick": {"CartPole-v1": 4096}},
+    }
+    plan = load_plan(written(tmp_path, data))
+    first, second = (plan.shards("quick", name) for name in ("discrete", "second"))
+    assert (len(first), len(second), len(plan.all_shards("quick"))) == (12, 6, 15)
+    assert {s.hash for s in first} & {s.hash for s in second} == {s.hash for s in second[:3]}
+
+
+# Cells and shards of a plan
+
+
+def test_members_are_grouped_in_order(tmp_path: Path) -> None:
+    plan = load_plan(written(tmp_path, PLAN))
+    shards = plan.shards("quick", "discrete")
+    cells = [("CartPole-v1", 4096), ("FrozenLake-v1", 8192)]
+    expected = [
+        (method, environment, steps, seeds)
+        for environment, steps in cells
+        for method in ("ppo", "prefpoe")
+        for seeds in ((0, 10), (42, 77), (123,))
+    ]
+    found = [
+        (s.cell.method, s.cell.environment, s.cell.steps, tuple(m.seed for m in s.members))
+        for s in shards
+    ]
+    assert found == expected
+    assert {s.cell.protocol for s in shards} == {Protocol(4, 10, 40)}
+    assert all(not s.cell.settings.normalize_rewards for s in shards)
+
+
+@pytest.mark.parametrize(("size", "groups"), [(1, [1] * 5), (4, [4, 1]), (5, [5]), (9, [5])])
+def test_group_sizes(size: int, groups: list[int], tmp_path: Path) -> None:
+    plan = load_plan(written(tmp_path, with_value((*QUICK, "members_per_shard"), size)))
+    first = plan.cells("quick", "discrete")[0]
+    found = [len(s.members) for s in plan.shards("quick", "discrete") if s.cell == first]
+    assert found == groups
+
+
+def test_a_grid_is_its_product_with_the_seeds(tmp_path: Path) -> None:
+    data = with_value((*STUDY, "grid"), {"clip": [0.1, 0.2], "learning_rate": [0.001, 0.01, 0.1]})
+    data["scales"]["quick"] |= {"seeds": [4, 5], "members_per_shard": 12}
+    plan = load_plan(written(tmp_path, data))
+    shards = plan.shards("quick", "discrete")
+    assert [(s.cell.method, s.cell.environment, len(s.members)) for s in shards] == [
+        (method, environment, 12)
+        for environment in ("CartPole-v1", "FrozenLake-v1")
+        for method in ("ppo", "prefpoe")
+    ]
+    expected = [
+        (clip, rate, seed) for clip in (0.1, 0.2) for rate in (0.001, 0.01, 0.1) for seed in (4, 5)
+    ]
+    found = [(m.setting["clip"], m.setting["learning_rate"], m.seed) for m in shards[0].members]
+    assert found == expected
+
+
+def cell(steps: int, segments: int = 4, **overrides: Any) -> Cell:
+    return make_cell("ppo", "CartPole-v1", overrides, steps, Protocol(segments, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("steps", "segments", "iterations", "per_segment"),
+    [(2048, 1, 1, 1), (20480, 4, 10, 3), (2_000_000, 20, 976, 49), (4096, 20, 2, 1)],
+)
+def test_iterations_are_whole_rollouts_of_2048(
+    steps: int, segments: int, iterations: int, per_segment: int
+) -> None:
+    ours = cell(steps, segments)
+    assert (ours.iterations, ours.segment_iterations) == (iterations, per_segment)
+
+
+def test_a_scale_that_an_experiment_does_not_name_leaves_it_out(tmp_path: Path) -> None:
+    data = copy.deepcopy(PLAN)
+    data["scales"]["paper"] = data["scales"]["quick"]
+    plan = load_plan(written(tmp_path, data))
+    assert (plan.planned("quick"), plan.planned("paper")) == (["discrete"], [])
+    assert plan.all_shards("paper") == {}
+
+
+def test_a_plan_is_frozen(tmp_path: Path) -> None:
+    plan = load_plan(written(tmp_path, PLAN))
+    with pytest.raises(ValueError, match="frozen"):
+        plan.scales["quick"].segments = 3
+
+
+def test_the_papers_own_plans_load() -> None:
+    root = Path(__file__).parents[2] / "paper_figures"
+    folders = sorted(path.parent for path in root.glob("*/experiments.yaml"))
+    assert root / "prefpoe" in folders
+    for folder in folders:
+        plan: Plan = load_plan(folder)
+        for scale in plan.scales:
+            assert plan.all_shards(scale)
+
+
+# What is refused: file, key, value and what is allowed, in one line
+
+BAD: dict[str, tuple[tuple[str, ...], Any, list[str]]] = {
+    "unknown method": (
+        (*STUDY, "methods"),
+        ["ppo", "prefpo"],
+        ["experiments.discrete.methods", "'prefpo'", "allowed: ppo, ", "prefpoe_released"],
+    ),
+    "unknown environment": (
+        (*STUDY, "steps", "quick", "Cartpole-v1"),
+        4096,
+        ["experiments.discrete.steps", "'Cartpole-v1'", "allowed: ", "CartPole-v1"],
+    ),
+    "unknown scale": (
+        ("scales", "fast"),
+        PLAN["scales"]["quick"],
+        ["scales", "'fast'", "allowed: smoke, quick, reduced, paper"],
+    ),
+    "steps at an unknown scale": (
+        (*STUDY, "steps", "fast"),
+        {"CartPole-v1": 4096},
+        ["experiments.discrete.steps", "'fast'", "allowed: smoke, quick, reduced, paper"],
+    ),
+    "steps at a scale that the file does not define": (
+        (*STUDY, "steps", "paper"),
+        {"CartPole-v1": 4096},
+        ["experiments.discrete", "'paper'", "allowed: quick"],
+    ),
+    "unknown key at the top": (
+        ("experiment",),
+        {},
+        ["'experiment'", "allowed: experiments, scales"],
+    ),
+    "unknown key of a scale": (
+        (*QUICK, "seed"),
+        [1],
+        ["scales.quick", "'seed'", "allowed: curve_rows, ", "seeds"],
+    ),
+    "unknown key of an experiment": (
+        (*STUDY, "arms"),
+        ["ppo"],
+        ["experiments.discrete", "'arms'", "allowed: baseline, grid, methods"],
+    ),
+    "unknown hyperparameter": (
+        (*STUDY, "settings", "learning_rte"),
+        0.1,
+        ["experiments.discrete", "ppo", "'learning_rte'", "allowed: ", "learning_rate"],
+    ),
+    "hyperparameter that one method lacks": (
+        (*STUDY, "settings", "beta_1"),
+        0.1,
+        ["experiments.discrete", "settings of ppo", "'beta_1'", "allowed: "],
+    ),
+    "rate of 0": (
+        (*STUDY, "settings", "learning_rate"),
+        0,
+        ["experiments.discrete", "learning_rate", "greater than 0", "got 0"],
+    ),
+    "gamma above 1": (
+        (*STUDY, "settings", "gamma"),
+        1.01,
+        ["experiments.discrete", "gamma", "less than or equal to 1", "got 1.01"],
+    ),
+    "infinite rate": (
+        (*STUDY, "settings", "learning_rate"),
+        float("inf"),
+        ["experiments.discrete", "learning_rate", "finite", "got inf"],
+    ),
+    "unknown choice": (
+        (*STUDY, "settings", "mean"),
+        "sigmoid",
+        ["experiments.discrete", "mean", "'linear' or 'tanh'", "got 'sigmoid'"],
+    ),
+    "too many segments": (
+        (*QUICK, "segments"),
+        21,
+        ["scales.quick.segments", "less than or equal to 20", "got 21"],
+    ),
+    "no segment": (
+        (*QUICK, "segments"),
+        0,
+        ["scales.quick.segments", "greater than or equal to 1", "got 0"],
+    ),
+    "no evaluation": (
+        (*QUICK, "evaluation_episodes"),
+        0,
+        ["scales.quick.evaluation_episodes", "greater than or equal to 1", "got 0"],
+    ),
+    "too many rows": (
+        (*QUICK, "curve_rows"),
+        501,
+        ["scales.quick.curve_rows", "less than or equal to 500", "got 501"],
+    ),
+    "empty shards": (
+        (*QUICK, "members_per_shard"),
+        0,
+        ["scales.quick.members_per_shard", "greater than or equal to 1", "got 0"],
+    ),
+    "negative seed": (
+        (*QUICK, "seeds"),
+        [0, -1],
+        ["scales.quick.seeds.1", "greater than or equal to 0", "got -1"],
+    ),
+    "seed above 32 bits": (
+        (*QUICK, "seeds"),
+        [2**32],
+        ["scales.quick.seeds.0", "less than 4294967296", "got 4294967296"],
+    ),
+    "seed twice": ((*QUICK, "seeds"), [3, 1, 3], ["scales.quick.seeds", "seed 3 stands twice"]),
+    "no seed": ((*QUICK, "seeds"), [], ["scales.quick.seeds", "at least one seed", "got []"]),
+    "steps that are no number": (
+        (*STUDY, "steps", "quick", "CartPole-v1"),
+        "many",
+        ["experiments.discrete.steps.quick.CartPole-v1", "integer", "got 'many'"],
+    ),
+    "steps below one rollout": (
+        (*STUDY, "steps", "quick", "CartPole-v1"),
+        2047,
+        ["experiments.discrete", "steps = 2047", "one rollout of ppo (2048 steps)"],
+    ),
+    "no environment": (
+        (*STUDY, "steps", "quick"),
+        {},
+        ["experiments.discrete.steps", "quick names no environment"],
+    ),
+    "no method": ((*STUDY, "methods"), [], ["experiments.discrete", "'ppo'", "methods ()"]),
+    "method twice": (
+        (*STUDY, "methods"),
+        ["ppo", "ppo"],
+        ["experiments.discrete.methods", "'ppo' stands twice"],
+    ),
+    "foreign baseline": (
+        (*STUDY, "baseline"),
+        "linear_fusion",
+        ["experiments.discrete", "'linear_fusion'", "methods ('ppo', 'prefpoe')"],
+    ),
+    "action space not served": (
+        (*STUDY, "methods"),
+        ["ppo", "prefpoe_released"],
+        ["experiments.discrete", "'prefpoe_released'", "continuous", "CartPole-v1 has discrete"],
+    ),
+    "minibatches that do not divide": (
+        (*STUDY, "settings", "minibatches"),
+        5,
+        ["experiments.discrete", "settings of ppo", "2048", "multiple of minibatches = 5"],
+    ),
+    "minibatches of one": (
+        (*STUDY, "settings", "minibatches"),
+        2048,
+        ["experiments.discrete", "minibatches", "at least 2"],
+    ),
+    "running statistics of several environments": (
+        (*STUDY, "settings"),
+        {"environments": 2, "normalize_observations": False},
+        ["experiments.discrete", "environments = 2 contradicts", "normalize_rewards"],
+    ),
+    "empty grid": (
+        (*STUDY, "grid"),
+        {"clip": []},
+        ["experiments.discrete.grid", "'clip' is empty", "at least one value"],
+    ),
+    "grid value twice": (
+        (*STUDY, "grid"),
+        {"clip": [0.1, 0.1]},
+        ["experiments.discrete.grid", "'clip' names a value twice"],
+    ),
+    "grid value out of range": (
+        (*STUDY, "grid"),
+        {"clip": [0.1, -0.1]},
+        ["experiments.discrete", "clip", "greater than 0", "got -0.1"],
+    ),
+    "grid value that is infinite": (
+        (*STUDY, "grid"),
+        {"clip": [0.1, float("inf")]},
+        ["experiments.discrete", "clip", "finite", "got inf"],
+    ),
+    "grid over a shared hyperparameter": (
+        (*STUDY, "grid"),
+        {"epochs": [1, 2]},
+        ["experiments.discrete", "'epochs' cannot differ", "allowed: learning_rate, gamma"],
+    ),
+    "grid over what one method lacks": (
+        (*STUDY, "grid"),
+        {"alpha": [0.1, 0.2]},
+        ["experiments.discrete", "'alpha' cannot differ between members of ppo", "allowed: "],
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", list(BAD))
+def test_a_bad_plan_is_refused_in_one_line(fault: str, tmp_path: Path) -> None:
+    path, value, words = BAD[fault]
+    with pytest.raises(SpecificationError) as caught:
+        load_plan(written(tmp_path, with_value(path, value)))
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path / 'experiments.yaml'}: ")
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_the_unspoilt_plan_is_accepted(tmp_path: Path) -> None:
+    assert len(load_plan(written(tmp_path, PLAN)).all_shards("quick")) == 12
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"scales: {}\nscales: {}\n", ["key 'scales' stands twice", "line 1"]),
+        (b"scales:\n  quick: {note: a, note: b}\n", ["key 'note' stands twice", "line 2"]),
+        (b"scales: [\n", ["not valid YAML", "line 2"]),
+        (b"[scales]: 1\n", ["not valid YAML", "line 1"]),
+        (b"\xff\xfe", ["not UTF-8"]),
+        (b"", ["valid dictionary"]),
+        (b"- scales\n", ["valid dictionary", "['scales']"]),
+        (b"scales: {}\n", ["experiments", "required"]),
+    ],
+)
+def test_a_file_that_is_no_plan_is_refused(text: bytes, words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "experiments.yaml").write_bytes(text)
+    with pytest.raises(SpecificationError) as caught:
+        load_plan(tmp_path)
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path / 'experiments.yaml'}: ")
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        SpecificationError, match=r"experiments\.yaml: cannot be read: No such file"
+    ):
+        load_plan(tmp_path)
+
+
+def test_a_scale_that_is_not_defined_is_refused(tmp_path: Path) -> None:
+    plan = load_plan(written(tmp_path, PLAN))
+    require_scale(plan, "quick", tmp_path)
+    with pytest.raises(
+        SpecificationError, match=r"experiments\.yaml: scale 'paper'.*allowed: quick"
+    ):
+        require_scale(plan, "paper", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("method", "environment", "words"),
+    [
+        ("pppo", "CartPole-v1", ["unknown method 'pppo'", "allowed: ppo, "]),
+        ("ppo", "Pendulum-v1", ["unknown environment 'Pendulum-v1'", "allowed: HalfCheetah-v4"]),
+        ("ppo_cleanrl_discrete", "Ant-v4", ["serves discrete actions", "Ant-v4 has continuous"]),
+    ],
+)
+def test_a_cell_that_cannot_be_is_refused(method: str, environment: str, words: list[str]) -> None:
+    with pytest.raises(SpecificationError) as caught:
+        make_cell(method, environment, {}, 4096, Protocol(1, 1, 1))
+    for word in words:
+        assert word in str(caught.value)
