@@ -15,7 +15,7 @@ from algorithms.specification import SpecificationError
 
 FORMAT = 1
 HEADER = "record.json"
-_KEYS = ("hash", "shard", "members", "files", "provenance")
+_KINDS = {"hash": str, "shard": dict, "members": list, "files": dict, "provenance": dict}
 
 
 class RecordError(SpecificationError):
@@ -36,12 +36,15 @@ def read_header(folder: Path) -> dict[str, Any]:
         raise RecordError(f"{path}: not valid JSON (truncated?): {error}") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise RecordError(f"{path}: not a record of format {FORMAT}; delete it to train it again")
-    missing = [key for key in _KEYS if key not in header]
-    if missing:
-        raise RecordError(f"{path}: key {missing[0]!r} is missing")
+    for key, kind in _KINDS.items():
+        if not isinstance(header.get(key), kind):
+            raise RecordError(f"{path}: key {key!r} is missing or no JSON {kind.__name__}")
     actual = content_hash(header["shard"])
     if header["hash"] != actual:
         raise RecordError(f"{path}: hash: {header['hash']!r} does not match its content ({actual})")
+    trained = [{key: m.get(key) for key in ("seed", "setting")} for m in header["members"]]
+    if trained != header["shard"].get("members"):
+        raise RecordError(f"{path}: members: not those of its shard")
     for name, checksum in header["files"].items():
         if not (folder / name).is_file() or sha256(folder / name) != checksum:
             raise RecordError(f"{folder / name}: missing or damaged (checksum differs)")
