@@ -27,7 +27,7 @@ SCALES = ("smoke", "quick", "reduced", "paper")
 
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-HyperparameterValue = float | int | bool | str
+HyperparameterValue = float | int | bool | str | tuple[float | int, ...]
 
 
 class Member(Strict):

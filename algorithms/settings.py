@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from algorithms.specification import Strict
 
@@ -21,10 +21,18 @@ class PerMember:
     """Marks a hyperparameter that may differ between members of one population."""
 
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), PerMember()]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), PerMember()]
-UnitInterval = Annotated[float, Field(ge=0, le=1), PerMember()]
-Count = Annotated[int, Field(ge=1)]
+def _number(value: Any) -> Any:
+    """Refuse true and false where a number is meant; pydantic would read them as 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+Positive = Annotated[Number, Field(gt=0, allow_inf_nan=False), PerMember()]
+NonNegative = Annotated[Number, Field(ge=0, allow_inf_nan=False), PerMember()]
+UnitInterval = Annotated[Number, Field(ge=0, le=1), PerMember()]
+Count = Annotated[int, BeforeValidator(_number), Field(ge=1)]
 
 
 class Settings(Strict):

@@ -475,6 +475,11 @@ BAD: dict[str, tuple[tuple[str, ...], Any, list[str]]] = {
         {"environments": 2, "normalize_observations": False},
         ["experiments.discrete", "environments = 2 contradicts", "normalize_rewards"],
     ),
+    "a truth value for a number": (
+        (*STUDY, "settings", "clip"),
+        True,
+        ["experiments.discrete", "clip", "must be a number", "got True"],
+    ),
     "empty grid": (
         (*STUDY, "grid"),
         {"clip": []},
@@ -518,6 +523,11 @@ def test_a_bad_plan_is_refused_in_one_line(fault: str, tmp_path: Path) -> None:
     assert "\n" not in message
     for word in words:
         assert word in message
+
+
+def test_a_plan_may_set_what_is_a_list(tmp_path: Path) -> None:
+    plan = load_plan(written(tmp_path, with_value((*STUDY, "settings", "hidden"), [8, 16])))
+    assert {cell.settings.hidden for cell in plan.cells("quick", "discrete")} == {(8, 16)}
 
 
 def test_the_unspoilt_plan_is_accepted(tmp_path: Path) -> None:
