@@ -23,6 +23,8 @@ from algorithms.settings import METHODS, PPO, resolve
 from algorithms.specification import SpecificationError, Strict, explain, read_yaml
 from envs.registry import ENVIRONMENTS, Environment
 
+# Environments in which a member is evaluated at once; which first states it meets depends on it.
+EVALUATION_COPIES = 10
 SCALES = ("smoke", "quick", "reduced", "paper")
 
 Count = Annotated[int, Field(ge=1)]
@@ -81,6 +83,7 @@ class Cell:
             "steps": self.steps,
             "segments": self.protocol.segments,
             "evaluation_episodes": self.protocol.evaluation_episodes,
+            "evaluation_copies": EVALUATION_COPIES,
             "curve_rows": self.protocol.curve_rows,
         }
 
@@ -188,13 +191,15 @@ class Experiment(Strict):
     """A named study in a paper: methods × environments × hyperparameter grid × seeds.
 
     `steps` gives environment steps a member for each scale and environment; a scale that it does not
-    name leaves the experiment out.
+    name leaves the experiment out. `contrasts` are pairs (arm, against) that are compared besides every
+    arm with the baseline.
     """
 
     title: str
     baseline: str
     methods: tuple[str, ...]
     steps: dict[str, dict[str, Count]]
+    contrasts: tuple[tuple[str, str], ...] = ()
     settings: dict[str, HyperparameterValue] = Field(default_factory=dict)
     grid: dict[str, tuple[float, ...]] = Field(default_factory=dict)
 
@@ -232,6 +237,18 @@ class Experiment(Strict):
     def _baseline_is_an_arm(self) -> Experiment:
         if self.baseline not in self.methods:
             raise ValueError(f"baseline {self.baseline!r} is not among methods {self.methods}")
+        return self
+
+    @model_validator(mode="after")
+    def _contrasts_are_between_arms(self) -> Experiment:
+        for pair in self.contrasts:
+            for method in pair:
+                if method not in self.methods:
+                    raise ValueError(f"contrasts: {method!r} is not among methods {self.methods}")
+            if pair[0] == pair[1] or self.contrasts.count(pair) > 1:
+                raise ValueError(f"contrasts: {pair} compares an arm with itself or stands twice")
+            if pair[1] == self.baseline:
+                raise ValueError(f"contrasts: {pair} is the comparison with the baseline already")
         return self
 
     def points(self) -> Iterator[dict[str, float]]:

@@ -1,6 +1,6 @@
 """The one evaluation protocol: deterministic policy, frozen observation statistics, fixed episodes a copy.
 
-Each member plays in up to `COPIES` environments at once, and every environment plays its own share of the
+Each member plays in up to `EVALUATION_COPIES` environments at once, and every environment plays its own share of the
 episodes to the end, so that short episodes are not preferred.
 """
 
@@ -10,13 +10,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from algorithms.cell import Shard
+from algorithms.cell import EVALUATION_COPIES, Shard
 from algorithms.normalize import Normalizer
 from algorithms.population import Learners, Population
 from algorithms.seeding import Purpose, environment_seeds
 from envs.pool import Pool
-
-COPIES = 10
 
 
 def evaluate(
@@ -31,7 +29,7 @@ def evaluate(
     The observation statistics of a member's first training environment are used as they stand.
     """
     episodes = shard.cell.protocol.evaluation_episodes
-    copies = min(COPIES, episodes)
+    copies = min(EVALUATION_COPIES, episodes)
     quota = np.array([episodes // copies + (copy < episodes % copies) for copy in range(copies)])
     alive = learners.alive.cpu().numpy()
     seeds = [

@@ -181,6 +181,16 @@ METHODS: dict[str, Method] = {
     "preference_network": Method(
         "PPO + preference network", 1, PrefPoE(fusion="none", consistency_coefficient=0.0)
     ),
+    "preference_network_clamped": Method(
+        "PPO + preference network, σ clamped",
+        1,
+        PrefPoE(fusion="none", consistency_coefficient=0.0, std_range=(1e-3, 2.0)),
+    ),
+    "ppo_state_std": Method(
+        "PPO, equations' architecture",
+        1,
+        PrefPoE(fusion="none", consistency_coefficient=0.0, preference_coefficient=0.0),
+    ),
     "poe_no_advantage": Method("PoE without advantage (β₁ = 0)", 1, PrefPoE(beta_1=0.0)),
     "poe_no_preference_loss": Method(
         "PoE without preference loss (w_pref = 0)", 1, PrefPoE(preference_coefficient=0.0)

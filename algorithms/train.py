@@ -335,6 +335,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             shard = shard_of_plan(options.paper, options.scale, options.shard)
         elif options.method and options.env:
             shard = shard_of_options(options)
+            print(f"{shard.name}: {shard.cell.settings!r}", file=sys.stderr)
         else:
             raise SpecificationError("give --method and --env, or --paper, --scale and --shard")
         on = Resources(resolve_device(options.device), options.threads, options.mode)

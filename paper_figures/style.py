@@ -50,6 +50,8 @@ METHODS: dict[str, LineStyle] = {
     "ppo_adaptive_clip": LineStyle(_SKY),
     "linear_fusion": LineStyle(_ORANGE),
     "preference_network": LineStyle(_GREEN),
+    "preference_network_clamped": LineStyle(_GREEN, _DOTTED),
+    "ppo_state_std": LineStyle(_SKY, _DOTTED),
     "poe_no_advantage": LineStyle(_BLUE),
     "poe_no_preference_loss": LineStyle(_BLUE, _DOTTED),
     "prefpoe": LineStyle(_VERMILLION),

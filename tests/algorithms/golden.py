@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from algorithms.evaluate import evaluate
 from algorithms.rollout import Collector, minibatches
 from algorithms.settings import METHODS
 from algorithms.train import Resources, prepare
@@ -19,7 +20,7 @@ PATH = Path(__file__).with_name("golden.json")
 
 
 def mini_run(method: str, environment: str) -> dict[str, float]:
-    """Two iterations of two members: each diagnostic's mean, and three sums over the parameters."""
+    """Two iterations of two members: each diagnostic's mean, what the parameters are and did, and the returns."""
     torch.set_num_threads(1)
     shard = small_shard(method, environment, (0, 1), steps=256, rollout_steps=128)
     state, population = prepare(shard, Path("no-scratch"), Resources(mode="eager"))
@@ -35,6 +36,8 @@ def mini_run(method: str, environment: str) -> dict[str, float]:
     numbers["parameters"] = float(theta.abs().sum())
     numbers["moved"] = float(moved.abs().sum())
     numbers["returns"] = sum(state.episodes.episode_return)
+    played = evaluate(shard, population, state.learners, state.normalizer)
+    numbers["evaluated"] = float(played["return"].sum())
     return numbers
 
 

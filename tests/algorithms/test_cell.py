@@ -127,13 +127,14 @@ def test_golden_hash() -> None:
         "steps": 4096,
         "segments": 2,
         "evaluation_episodes": 2,
+        "evaluation_copies": 10,
         "curve_rows": 10,
         "members": [{"seed": 0, "setting": {}}, {"seed": 10, "setting": {}}],
     }
     ours = shard()
     assert ours.content() == content
-    assert ours.hash == "69ed93134555"
-    assert ours.name == "HalfCheetah-v4/prefpoe-69ed93134555"
+    assert ours.hash == "c7cd296157d4"
+    assert ours.name == "HalfCheetah-v4/prefpoe-c7cd296157d4"
 
 
 def test_hash_is_the_beginning_of_a_sha_256() -> None:
@@ -177,12 +178,20 @@ def test_every_identity_field_is_covered_by_a_variant() -> None:
         for field, value in shard(**change).content().items()
         if value != base[field]
     }
-    assert changed | {"version"} == set(base)
+    assert changed | {"version", "evaluation_copies"} == set(base)
 
 
 def test_hash_changes_with_the_methods_version(monkeypatch: pytest.MonkeyPatch) -> None:
     before = shard().hash
     monkeypatch.setitem(METHODS, "prefpoe", replace(METHODS["prefpoe"], version=2))
+    assert shard().hash != before
+
+
+def test_hash_changes_with_the_number_of_evaluation_copies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = shard().hash
+    monkeypatch.setattr("algorithms.cell.EVALUATION_COPIES", 9)
     assert shard().hash != before
 
 
@@ -360,7 +369,7 @@ BAD: dict[str, tuple[tuple[str, ...], Any, list[str]]] = {
     "unknown key of an experiment": (
         (*STUDY, "arms"),
         ["ppo"],
-        ["experiments.discrete", "'arms'", "allowed: baseline, grid, methods"],
+        ["experiments.discrete", "'arms'", "allowed: baseline, contrasts, grid, methods"],
     ),
     "unknown hyperparameter": (
         (*STUDY, "settings", "learning_rte"),
@@ -479,6 +488,16 @@ BAD: dict[str, tuple[tuple[str, ...], Any, list[str]]] = {
         (*STUDY, "settings", "clip"),
         True,
         ["experiments.discrete", "clip", "must be a number", "got True"],
+    ),
+    "contrast with a stranger": (
+        (*STUDY, "contrasts"),
+        [["prefpoe", "ppo_matched"]],
+        ["experiments.discrete", "contrasts: 'ppo_matched' is not among methods"],
+    ),
+    "contrast with the baseline": (
+        (*STUDY, "contrasts"),
+        [["prefpoe", "ppo"]],
+        ["experiments.discrete", "comparison with the baseline already"],
     ),
     "empty grid": (
         (*STUDY, "grid"),

@@ -382,6 +382,10 @@ DEFINITIONS: dict[str, dict[str, Any]] = {
     | {"normalize_observations": False, "normalize_rewards": False},
     "linear_fusion": EQUATIONS | {"fusion": "average"},
     "preference_network": EQUATIONS | {"fusion": "none", "consistency_coefficient": 0.0},
+    "preference_network_clamped": EQUATIONS
+    | {"fusion": "none", "consistency_coefficient": 0.0, "std_range": (1e-3, 2.0)},
+    "ppo_state_std": EQUATIONS
+    | {"fusion": "none", "consistency_coefficient": 0.0, "preference_coefficient": 0.0},
     "poe_no_advantage": EQUATIONS | {"beta_1": 0.0},
     "poe_no_preference_loss": EQUATIONS | {"preference_coefficient": 0.0},
     "prefpoe": EQUATIONS,
