@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from algorithms.settings import METHODS, PPO, resolve
+from algorithms.settings import METHODS, PPO, Count, resolve
 from algorithms.specification import SpecificationError, Strict, explain, read_yaml
 from envs.registry import ENVIRONMENTS, Environment
 
@@ -27,7 +28,8 @@ from envs.registry import ENVIRONMENTS, Environment
 EVALUATION_COPIES = 10
 SCALES = ("smoke", "quick", "reduced", "paper")
 
-Count = Annotated[int, Field(ge=1)]
+Segments = Annotated[int, Field(ge=1, le=20)]
+CurveRows = Annotated[int, Field(ge=1, le=500)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 HyperparameterValue = float | int | bool | str | tuple[float | int, ...]
 
@@ -39,13 +41,13 @@ class Member(Strict):
     setting: dict[str, float] = Field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@pydantic_dataclass(frozen=True)
 class Protocol:
     """How a run is cut, evaluated and recorded."""
 
-    segments: int
-    evaluation_episodes: int
-    curve_rows: int
+    segments: Segments
+    evaluation_episodes: Count
+    curve_rows: CurveRows
 
 
 @dataclass(frozen=True)
@@ -167,9 +169,9 @@ class Scale(Strict):
     note: str
     seeds: tuple[Seed, ...]
     members_per_shard: Count
-    segments: Annotated[int, Field(ge=1, le=20)]
+    segments: Segments
     evaluation_episodes: Count
-    curve_rows: Annotated[int, Field(ge=1, le=500)]
+    curve_rows: CurveRows
 
     @field_validator("seeds")
     @classmethod

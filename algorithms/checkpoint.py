@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +46,14 @@ class TrainingState:
     compile_seconds: float = 0.0
     resumed: int = 0
     mode: str = "eager"
+    started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    earlier_seconds: float = 0.0
+    _clock: float = field(default_factory=time.perf_counter)
+
+    @property
+    def wall_seconds(self) -> float:
+        """Time that all sessions of this run took together, up to their last checkpoints."""
+        return self.earlier_seconds + time.perf_counter() - self._clock
 
 
 def save(state: TrainingState, folder: Path, shard_hash: str) -> None:
@@ -69,7 +79,8 @@ def save(state: TrainingState, folder: Path, shard_hash: str) -> None:
         "training_seconds": state.training_seconds,
         "compile_seconds": state.compile_seconds,
         "resumed": state.resumed,
-        "mode": state.mode,
+        "started": state.started,
+        "wall_seconds": state.wall_seconds,
     }
     with atomic_path(folder / CHECKPOINT) as path:
         save_file(tensors, path, metadata={"state": json.dumps(scalars)})
@@ -83,14 +94,21 @@ def restore(state: TrainingState, folder: Path, shard_hash: str) -> bool:
     path = folder / CHECKPOINT
     if not path.exists():
         return False
-    # Cloned: matrix products may round differently on memory that is mapped, hence aligned, otherwise.
     try:
-        with safe_open(path, framework="pt") as stored:
-            names = list(stored.keys())
-            tensors = {name: stored.get_tensor(name).clone() for name in names}
-            scalars = json.loads(stored.metadata()["state"])
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        _restore(state, path, shard_hash)
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, RecordError):
+            raise
         raise RecordError(f"{path}: damaged ({error}); delete it to start over") from error
+    return True
+
+
+def _restore(state: TrainingState, path: Path, shard_hash: str) -> None:
+    # Cloned: matrix products may round differently on memory that is mapped, hence aligned, otherwise.
+    with safe_open(path, framework="pt") as stored:
+        names = list(stored.keys())
+        tensors = {name: stored.get_tensor(name).clone() for name in names}
+        scalars = json.loads(stored.metadata()["state"])
     if scalars["hash"] != shard_hash:
         raise RecordError(f"{path}: belongs to shard {scalars['hash']}, not {shard_hash}")
     device = state.learners.theta.device
@@ -112,13 +130,13 @@ def restore(state: TrainingState, folder: Path, shard_hash: str) -> bool:
     state.training_seconds = scalars["training_seconds"]
     state.compile_seconds = scalars["compile_seconds"]
     state.resumed = scalars["resumed"] + 1
-    state.mode = scalars["mode"]
-    return True
+    state.started = scalars["started"]
+    state.earlier_seconds = scalars["wall_seconds"]
 
 
 def forget(folder: Path) -> None:
     """Remove what only an unfinished shard needs; logs stay."""
-    for name in (CHECKPOINT, FAILURE):
-        (folder / name).unlink(missing_ok=True)
+    for path in (folder / CHECKPOINT, folder / FAILURE, *folder.glob(".*")):
+        path.unlink(missing_ok=True)
     with suppress(OSError):  # not empty: there is a log
         folder.rmdir()

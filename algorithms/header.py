@@ -15,6 +15,7 @@ from algorithms.specification import SpecificationError
 
 FORMAT = 1
 HEADER = "record.json"
+FILES = ("curve.parquet", "evaluation.parquet", "diagnostics.parquet", "weights.safetensors")
 _KINDS = {"hash": str, "shard": dict, "members": list, "files": dict, "provenance": dict}
 
 
@@ -42,13 +43,19 @@ def read_header(folder: Path) -> dict[str, Any]:
     actual = content_hash(header["shard"])
     if header["hash"] != actual:
         raise RecordError(f"{path}: hash: {header['hash']!r} does not match its content ({actual})")
-    trained = [{key: m.get(key) for key in ("seed", "setting")} for m in header["members"]]
-    if trained != header["shard"].get("members"):
-        raise RecordError(f"{path}: members: not those of its shard")
+    if header.get("checksum") != header_checksum(header):
+        raise RecordError(f"{path}: edited or damaged (its own checksum differs)")
+    if sorted(header["files"]) != sorted(FILES):
+        raise RecordError(f"{path}: files: must be {', '.join(FILES)}")
     for name, checksum in header["files"].items():
         if not (folder / name).is_file() or sha256(folder / name) != checksum:
             raise RecordError(f"{folder / name}: missing or damaged (checksum differs)")
     return header
+
+
+def header_checksum(header: dict[str, Any]) -> str:
+    """Hash of everything in a header but the checksum itself."""
+    return content_hash({key: value for key, value in header.items() if key != "checksum"})
 
 
 def sha256(path: Path) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 import shutil
+import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -303,9 +305,12 @@ def should_compile(cell: Cell) -> bool:
     return saved > COMPILE_SECONDS
 
 
-def compiler_found() -> bool:
-    """Whether there is a C++ compiler for torch.compile to call."""
-    return any(shutil.which(name) for name in ("c++", "g++", "clang++"))
+def compiler_missing() -> str | None:
+    """What torch.compile would lack on this machine, or None: a C++ compiler, or Python's headers."""
+    if not any(shutil.which(name) for name in ("c++", "g++", "clang++")):
+        return "no C++ compiler (c++, g++ or clang++) on PATH"
+    header = Path(sysconfig.get_path("include"), "Python.h")
+    return None if header.is_file() else f"no {header} (Debian, Ubuntu: python3-dev)"
 
 
 def _compile(function: Callable[..., Any]) -> Callable[..., Any]:

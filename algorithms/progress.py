@@ -50,6 +50,12 @@ class Progress:
         if time.perf_counter() - self._written > INTERVAL_SECONDS:
             self._write()
 
+    def say(self, what: str) -> None:
+        """Leave a line in the log where no bar shows how far the shard is."""
+        if self._bar.disable:
+            percent = 100 * self.done // self.total
+            print(f"{what}: {percent} % of {self.total:,} steps", flush=True)
+
     def close(self) -> None:
         """Take the file and the bar away."""
         self._bar.close()

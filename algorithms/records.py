@@ -11,9 +11,8 @@ import json
 import os
 import platform
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -25,10 +24,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from algorithms.cell import Shard
-from algorithms.header import FORMAT, HEADER, RecordError, read_header, sha256
+from algorithms.header import FORMAT, HEADER, RecordError, header_checksum, read_header, sha256
 
 CURVE, EVALUATION, DIAGNOSTICS = "curve.parquet", "evaluation.parquet", "diagnostics.parquet"
 WEIGHTS = "weights.safetensors"
@@ -96,7 +96,7 @@ def write_record(
         "files": {name: sha256(folder / name) for name in (*tables, WEIGHTS)},
         "provenance": dict(provenance),
     }
-    write_json(folder / HEADER, meta)
+    write_json(folder / HEADER, {**meta, "checksum": header_checksum(meta)})
 
 
 def refuse_to_overwrite(folder: Path) -> None:
@@ -107,16 +107,22 @@ def refuse_to_overwrite(folder: Path) -> None:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that replaces it, synced to disk, when the block ends well."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    """A temporary path beside `path` that replaces it, synced to disk, when the block ends well.
+
+    Raises RecordError naming `path` if it cannot be written, because the disk is full, say.
+    """
+    temporary = path.parent / f".{path.name}.{os.getpid()}"
     try:
+        temporary.touch()
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        temporary.chmod(0o644)
+        temporary.chmod(0o644)  # safetensors writes for the owner alone
         temporary.replace(path)
+    except (OSError, SafetensorError) as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise RecordError(f"{path}: cannot be written: {error}") from error
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -149,6 +155,7 @@ def binned(
 @cache
 def environment_provenance() -> dict[str, Any]:
     """Machine, library versions and commit: kept beside a result, never part of its identity."""
+    changes = _git("status", "--porcelain", "--", "algorithms", "envs")
     return {
         "machine": platform.platform(),
         "processor": _processor(),
@@ -156,7 +163,7 @@ def environment_provenance() -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in REPORTED_PACKAGES},
         "commit": _git("rev-parse", "HEAD"),
-        "dirty": bool(_git("status", "--porcelain", "--", "algorithms", "envs")),
+        "dirty": None if changes is None else bool(changes),
     }
 
 

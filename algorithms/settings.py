@@ -31,6 +31,7 @@ def _number(value: Any) -> Any:
 Number = Annotated[float, BeforeValidator(_number)]
 Positive = Annotated[Number, Field(gt=0, allow_inf_nan=False), PerMember()]
 NonNegative = Annotated[Number, Field(ge=0, allow_inf_nan=False), PerMember()]
+Bound = Annotated[Number, Field(gt=0, allow_inf_nan=False)]
 UnitInterval = Annotated[Number, Field(ge=0, le=1), PerMember()]
 Count = Annotated[int, BeforeValidator(_number), Field(ge=1)]
 
@@ -72,10 +73,10 @@ class PPO(Settings):
     rollout_steps: Count = 2048
     minibatches: Count = 32
     epochs: Count = 10
-    hidden: tuple[Count, ...] = (64, 64)
+    hidden: Annotated[tuple[Count, ...], Field(min_length=1)] = (64, 64)
     backbone: Literal["separate", "shared"] = "separate"
     mean: Literal["linear", "tanh"] = "linear"
-    initial_log_std: Annotated[float, Field(ge=-20, le=2)] = 0.0
+    initial_log_std: Annotated[Number, Field(ge=-20, le=2)] = 0.0
     anneal_learning_rate: bool = True
     anneal_clip: bool = False
     clip_value_loss: bool = True
@@ -132,8 +133,8 @@ class PrefPoE(PPO):
 
     fusion: Literal["product", "average", "none"] = "product"
     std: Literal["head", "parameter"] = "head"
-    std_range: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] | None = None
-    precision_epsilon: Annotated[float, Field(ge=0)] = 0.0
+    std_range: tuple[Bound, Bound] | None = None
+    precision_epsilon: Annotated[Number, Field(ge=0, allow_inf_nan=False)] = 0.0
     entropy_sign: Literal[-1, 1] = -1
 
     @model_validator(mode="after")
@@ -182,7 +183,7 @@ METHODS: dict[str, Method] = {
         "PPO + preference network", 1, PrefPoE(fusion="none", consistency_coefficient=0.0)
     ),
     "preference_network_clamped": Method(
-        "PPO + preference network, σ clamped",
+        "PPO + preference network, clamped",
         1,
         PrefPoE(fusion="none", consistency_coefficient=0.0, std_range=(1e-3, 2.0)),
     ),

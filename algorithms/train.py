@@ -22,6 +22,8 @@ import numpy as np
 import pandas as pd
 import torch
 import yaml
+from filelock import FileLock
+from pydantic import ValidationError
 
 from algorithms import checkpoint, records
 from algorithms.cell import (
@@ -35,12 +37,13 @@ from algorithms.cell import (
 )
 from algorithms.checkpoint import TrainingState
 from algorithms.evaluate import evaluate
+from algorithms.header import HEADER, RecordError, read_header
 from algorithms.normalize import Normalizer
-from algorithms.population import Population, compiler_found, should_compile
+from algorithms.population import Population, compiler_missing, should_compile
 from algorithms.progress import Progress
 from algorithms.rollout import Collector, Episodes, minibatches
 from algorithms.settings import METHODS
-from algorithms.specification import SpecificationError
+from algorithms.specification import SpecificationError, explain
 
 Mode = Literal["auto", "eager", "compiled"]
 
@@ -62,14 +65,14 @@ def train(shard: Shard, record: Path, scratch: Path, on: Resources, bar: bool = 
     """
     records.refuse_to_overwrite(record)
     torch.set_num_threads(on.threads)
-    started = datetime.now(UTC)
     state, population = prepare(shard, scratch, on)
     progress = Progress(shard, scratch, bar)
     try:
-        warm_up(population, state, progress)
+        population = warm_up(population, state, progress)
         for segment in range(state.segment, segments(shard)):
             train_segment(shard, population, state, segment, on.threads, progress)
             checkpoint.save(state, scratch, shard.hash)
+            progress.say(f"segment {segment + 1} of {segments(shard)}")
         progress.enter("evaluating", progress.total)
         evaluation = evaluate(shard, population, state.learners, state.normalizer, on.threads)
         tables = {
@@ -77,15 +80,8 @@ def train(shard: Shard, record: Path, scratch: Path, on: Resources, bar: bool = 
             records.EVALUATION: evaluation,
             records.DIAGNOSTICS: diagnostics(shard, state),
         }
-        provenance = how_it_ran(shard, state, on, started)
-        records.write_record(
-            record,
-            shard,
-            member_entries(shard, state),
-            tables,
-            weights(population, state),
-            provenance,
-        )
+        members, arrays = member_entries(shard, state), weights(population, state)
+        records.write_record(record, shard, members, tables, arrays, how_it_ran(shard, state, on))
     finally:
         progress.close()
 
@@ -110,7 +106,6 @@ def prepare(shard: Shard, scratch: Path, on: Resources) -> tuple[TrainingState, 
         np.full(members, -1, dtype=np.int64),
     )
     checkpoint.restore(state, scratch, shard.hash)
-    state.mode = "compiled" if compiled else "eager"
     return state, population
 
 
@@ -118,23 +113,37 @@ def decide_mode(shard: Shard, asked: Mode) -> Literal["eager", "compiled"]:
     """Eager or compiled; says so in one line where there is no compiler to do what would pay."""
     if asked == "eager" or (asked == "auto" and not should_compile(shard.cell)):
         return "eager"
-    if not compiler_found():
-        print(
-            "no C++ compiler (c++, g++ or clang++) on PATH: training eagerly, several times slower",
-            file=sys.stderr,
-        )
+    missing = compiler_missing()
+    if missing:
+        _say_eager(missing)
         return "eager"
     return "compiled"
 
 
-def warm_up(population: Population, state: TrainingState, progress: Progress) -> None:
-    """Compile, if the population is compiled, and book the time apart from training."""
+def warm_up(population: Population, state: TrainingState, progress: Progress) -> Population:
+    """Compile if the population is to be compiled, and book the time apart from training.
+
+    Where the compiler turns out not to work, says so and returns an eager population.
+    """
     if not population.compiled:
-        return
+        return population
+    from torch._dynamo.exc import BackendCompilerFailed  # here: loading it takes seconds
+
     progress.enter("compiling", 0)
     start = time.perf_counter()
-    population.warm_up()
+    try:
+        population.warm_up()
+    except BackendCompilerFailed as error:
+        reason = next(line for line in reversed(str(error).splitlines()) if line.strip())
+        _say_eager(f"compiling failed ({reason.strip()})")
+        return Population(population.shard, population.device, compiled=False)
+    state.mode = "compiled"
     state.compile_seconds += time.perf_counter() - start
+    return population
+
+
+def _say_eager(reason: str) -> None:
+    print(f"{reason}: training eagerly, several times slower", file=sys.stderr)
 
 
 def segments(shard: Shard) -> int:
@@ -188,15 +197,20 @@ def learning_curve(shard: Shard, state: TrainingState) -> pd.DataFrame:
             "length_mean": np.array(state.episodes.length, dtype=np.float64),
         }
     )
-    lost = state.diverged_at[member]
-    rows = rows[(lost < 0) | (rows["step"].to_numpy() <= lost)]
     return records.binned(
-        rows,
+        rows[_while_learning(state)],
         shard.cell.steps,
         shard.cell.protocol.curve_rows,
         ("return_mean", "length_mean"),
         count="episodes",
     )
+
+
+def _while_learning(state: TrainingState) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which finished episodes ended before their member diverged."""
+    lost = state.diverged_at[np.array(state.episodes.member, dtype=np.int64)]
+    within: np.ndarray[Any, np.dtype[np.bool_]] = np.array(state.episodes.step) <= lost
+    return within | (lost < 0)
 
 
 def diagnostics(shard: Shard, state: TrainingState) -> pd.DataFrame:
@@ -214,9 +228,8 @@ def diagnostics(shard: Shard, state: TrainingState) -> pd.DataFrame:
 
 def member_entries(shard: Shard, state: TrainingState) -> list[dict[str, Any]]:
     """What became of each member, for record.json."""
-    finished = np.bincount(
-        np.array(state.episodes.member, dtype=np.int64), minlength=len(shard.members)
-    )
+    member = np.array(state.episodes.member, dtype=np.int64)
+    finished = np.bincount(member[_while_learning(state)], minlength=len(shard.members))
     return [
         {
             **member.model_dump(mode="json"),
@@ -240,15 +253,13 @@ def weights(population: Population, state: TrainingState) -> dict[str, np.ndarra
     }
 
 
-def how_it_ran(
-    shard: Shard, state: TrainingState, on: Resources, started: datetime
-) -> dict[str, Any]:
+def how_it_ran(shard: Shard, state: TrainingState, on: Resources) -> dict[str, Any]:
     """Time, machine, versions and commit of this run."""
     steps = shard.cell.iterations * shard.cell.settings.batch_size * len(shard.members)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
-        "started": started.isoformat(timespec="seconds"),
-        "wall_seconds": round((datetime.now(UTC) - started).total_seconds(), 3),
+        "started": state.started,
+        "wall_seconds": round(state.wall_seconds, 3),
         "training_seconds": round(state.training_seconds, 3),
         "compile_seconds": round(state.compile_seconds, 3),
         "steps_per_second": round(steps / state.training_seconds, 1),
@@ -289,18 +300,45 @@ def shard_of_plan(paper: Path, scale: str, shard_hash: str) -> Shard:
 
 def shard_of_options(options: argparse.Namespace) -> Shard:
     """One cell spelled out on the command line. Raises SpecificationError."""
-    overrides = {}
-    for assignment in options.set:
-        name, equals, value = assignment.partition("=")
-        if not equals:
-            raise SpecificationError(f"--set: {assignment!r} must be NAME=VALUE")
-        overrides[name] = yaml.safe_load(value)
     twice = [seed for seed in options.seed if options.seed.count(seed) > 1]
     if twice:
         raise SpecificationError(f"--seed: {twice[0]} stands twice; seeds must differ")
-    protocol = Protocol(options.segments, options.evaluation_episodes, options.curve_rows)
-    cell = make_cell(options.method, options.env, overrides, options.steps, protocol)
-    return Shard(cell, tuple(Member(seed=seed) for seed in options.seed))
+    try:
+        protocol = Protocol(options.segments, options.evaluation_episodes, options.curve_rows)
+        members = tuple(Member(seed=seed) for seed in options.seed)
+    except ValidationError as error:
+        raise SpecificationError(explain(error, "command line")) from error
+    settings = _assignments(options.set)
+    return Shard(make_cell(options.method, options.env, settings, options.steps, protocol), members)
+
+
+def _assignments(given: list[str]) -> dict[str, Any]:
+    """NAME=VALUE pairs, values read as YAML."""
+    settings: dict[str, Any] = {}
+    for assignment in given:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise SpecificationError(f"--set: {assignment!r} must be NAME=VALUE")
+        if name in settings:
+            raise SpecificationError(f"--set: {name!r} stands twice")
+        try:
+            settings[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise SpecificationError(f"--set: {assignment!r}: value is not valid YAML") from error
+    return settings
+
+
+def shard_asked_for(options: argparse.Namespace) -> Shard:
+    """The shard of a plan, or one spelled out; not a mixture. Raises SpecificationError."""
+    planned = (options.paper, options.scale, options.shard)
+    single = (options.method, options.env)
+    if all(planned) and not any(single):
+        return shard_of_plan(*planned)
+    if all(single) and not any(planned):
+        shard = shard_of_options(options)
+        print(f"{shard.name}: {shard.cell.settings!r}", file=sys.stderr)
+        return shard
+    raise SpecificationError("give --method and --env, or --paper, --scale and --shard")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -331,26 +369,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; 2 where what was asked for cannot be, 1 where training failed."""
     options = parser().parse_args(argv)
     try:
-        if options.paper is not None:
-            shard = shard_of_plan(options.paper, options.scale, options.shard)
-        elif options.method and options.env:
-            shard = shard_of_options(options)
-            print(f"{shard.name}: {shard.cell.settings!r}", file=sys.stderr)
-        else:
-            raise SpecificationError("give --method and --env, or --paper, --scale and --shard")
+        if options.threads < 1:
+            raise SpecificationError(f"--threads: must be at least 1 (got {options.threads})")
+        shard = shard_asked_for(options)
         on = Resources(resolve_device(options.device), options.threads, options.mode)
     except SpecificationError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     record, scratch = options.records / shard.name, options.scratch / shard.hash
     try:
-        train(shard, record, scratch, on, bar=options.paper is None)
+        options.scratch.mkdir(parents=True, exist_ok=True)
+        # Another process may be training the same shard: wait for it rather than share its checkpoint.
+        lock = options.scratch / f"{shard.hash}.lock"
+        with FileLock(lock):
+            if (record / HEADER).exists():
+                read_header(record)
+                print(f"already recorded: {record}")
+            else:
+                train(shard, record, scratch, on, bar=options.paper is None)
+                print(f"recorded {record}{_diverged(record)}")
+            checkpoint.forget(scratch)
+        lock.unlink(missing_ok=True)  # who still waits for it will find the record
     except Exception as error:
         _book_failure(scratch, error)
-        return 2 if isinstance(error, SpecificationError) else 1
-    checkpoint.forget(scratch)
-    print(f"recorded {record}")
+        return 1
     return 0
+
+
+def _diverged(record: Path) -> str:
+    """A word on members that diverged, if any did."""
+    members = read_header(record)["members"]
+    lost = [str(member["seed"]) for member in members if member["status"] == "diverged"]
+    return (
+        f" ({len(lost)} of {len(members)} members diverged: seed {', '.join(lost)})" if lost else ""
+    )
 
 
 def _book_failure(scratch: Path, error: Exception) -> None:
@@ -360,11 +412,9 @@ def _book_failure(scratch: Path, error: Exception) -> None:
     print(f"error: {error}", file=sys.stderr)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     message = f"{type(error).__name__}: {error}".splitlines()[0]
-    with suppress(OSError):  # a full disk may be the reason itself
+    with suppress(OSError, RecordError):  # a full disk may be the reason itself
         scratch.mkdir(parents=True, exist_ok=True)
-        records.write_json(
-            scratch / checkpoint.FAILURE, {"error": message, "log": None, "time": now}
-        )
+        records.write_json(scratch / checkpoint.FAILURE, {"error": message, "time": now})
 
 
 if __name__ == "__main__":

@@ -119,6 +119,25 @@ def test_compiled_equals_eager(method: str, dtype: torch.dtype, rtol: float, ato
         torch.testing.assert_close(diagnostics[name], value, rtol=max(rtol, 1e-5), atol=1e-6)
 
 
+@pytest.mark.parametrize("environment", ["ProbeTarget-v0", "ProbeSign-v0"])
+def test_compiled_actions_and_assessments_equal_eager_ones(environment: str) -> None:
+    which = shard("prefpoe", environment, MEMBERS)
+    seen = torch.randn(3, 64, 2, generator=torch.Generator().manual_seed(1))
+    noise = torch.randn(
+        3, 64, which.cell.world.action.size, generator=torch.Generator().manual_seed(2)
+    )
+    results = []
+    for compiled in (False, True):
+        population = Population(which, CPU, compiled)
+        learners = population.learners()
+        learners.alive[1] = False
+        action = population.sample(learners, seen, noise)
+        results.append((action, *population.assess(learners, seen, action)))
+    assert results[0][0][1].eq(0).all()
+    for eager, compiled_result in zip(*results, strict=True):
+        torch.testing.assert_close(compiled_result, eager, rtol=1e-5, atol=1e-6)
+
+
 def test_a_member_with_a_nan_stops_where_it_was_and_the_others_go_on() -> None:
     which = shard("prefpoe", "ProbeTarget-v0", MEMBERS)
     population = Population(which, CPU, compiled=False)

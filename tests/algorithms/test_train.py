@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
+from algorithms import checkpoint
 from algorithms.cell import Member, Shard
 from algorithms.header import RecordError
 from algorithms.records import read_record
-from algorithms.train import Resources, decide_mode, main, train
+from algorithms.train import Resources, decide_mode, main, prepare, train
 from envs.registry import ENVIRONMENTS
 from tests.algorithms.small_runs import ARMS, small_shard
 
@@ -34,7 +35,7 @@ def run(shard: Shard, folder: Path) -> Path:
 def values(record: Path) -> dict[str, bytes]:
     """Everything in a record but its provenance."""
     meta = json.loads((record / "record.json").read_text())
-    del meta["provenance"]
+    del meta["provenance"], meta["checksum"]
     files = {path.name: path.read_bytes() for path in record.iterdir() if path.suffix != ".json"}
     return {**files, "meta": json.dumps(meta, sort_keys=True).encode()}
 
@@ -81,7 +82,17 @@ def test_killed_in_the_middle_and_run_again_gives_the_same_bits(tmp_path: Path) 
     resumed = record_in(tmp_path / "killed")
     assert values(resumed) == values(record_in(tmp_path / "whole"))
     assert json.loads((resumed / "record.json").read_text())["provenance"]["resumed"] == 2
-    assert not list((tmp_path / "killed").glob("scratch/*/checkpoint*"))
+    assert not list((tmp_path / "killed").glob("scratch/*"))
+    again = launch(tmp_path / "killed")
+    assert again.wait() == 0, "a record that is there already is what was asked for"
+    assert values(resumed) == values(record_in(tmp_path / "whole"))
+
+
+def test_two_processes_train_a_shard_once(tmp_path: Path) -> None:
+    first, second = launch(tmp_path), launch(tmp_path)
+    assert (first.wait(), second.wait()) == (0, 0)
+    assert read_record(record_in(tmp_path)).meta["provenance"]["resumed"] == 0
+    assert not list(tmp_path.glob("scratch/*"))
 
 
 LEARNS = {"learning_rate": 1e-2, "environments": 8, "rollout_steps": 32, "minibatches": 4}
@@ -140,6 +151,19 @@ def test_a_record_is_never_overwritten(tmp_path: Path) -> None:
         (["--method", "ppoo", "--env", "Ant-v4"], "unknown method 'ppoo'; allowed: ppo, "),
         (["--method", "ppo", "--env", "Ant-v9"], "unknown environment 'Ant-v9'; allowed: Half"),
         (["--method", "ppo"], "give --method and --env"),
+        (["--method", "ppo", "--env", "Ant-v4", "--scale", "quick"], "give --method and --env"),
+        (["--paper", "paper_figures/prefpoe", "--shard", "0" * 12], "give --method and --env"),
+        (["--method", "ppo", "--env", "Ant-v4", "--curve-rows", "0"], "greater than or equal to 1"),
+        (["--method", "ppo", "--env", "Ant-v4", "--segments", "21"], "less than or equal to 20"),
+        (["--method", "ppo", "--env", "Ant-v4", "--evaluation-episodes", "-2"], "(got -2)"),
+        (["--method", "ppo", "--env", "Ant-v4", "--seed", "-1"], "seed: Input should be greater"),
+        (["--method", "ppo", "--env", "Ant-v4", "--threads", "0"], "--threads: must be at least 1"),
+        (["--method", "ppo", "--env", "Ant-v4", "--set", "clip=[1"], "value is not valid YAML"),
+        (["--method", "ppo", "--env", "Ant-v4", "--set", "hidden=[]"], "hidden: Tuple should have"),
+        (
+            ["--method", "ppo", "--env", "Ant-v4", "--set", "clip=.1", "--set", "clip=.2"],
+            "--set: 'clip' stands twice",
+        ),
         (["--method", "ppo", "--env", "Ant-v4", "--seed", "1", "1"], "--seed: 1 stands twice"),
         (
             ["--method", "ppo", "--env", "Ant-v4", "--set", "clip=-1"],
@@ -172,15 +196,25 @@ def test_bad_requests_are_one_line_before_anything_is_written(
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert error.count("\n") == 1
+    assert "Traceback" not in error
     assert message in error
     assert not list(tmp_path.iterdir())
 
 
-def test_a_checkpoint_of_another_shard_is_refused(tmp_path: Path) -> None:
+def test_a_damaged_or_foreign_checkpoint_is_refused(tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    (scratch / "checkpoint.safetensors").write_bytes(b"not a checkpoint")
+    path = scratch / "checkpoint.safetensors"
+    path.write_bytes(b"not a checkpoint")
     with pytest.raises(RecordError, match=r"checkpoint\.safetensors: damaged"):
+        run(small_shard(), tmp_path)
+    save_file({"theta": np.zeros(2)}, path)
+    with pytest.raises(RecordError, match=r"checkpoint\.safetensors: damaged"):
+        run(small_shard(), tmp_path)
+    other = small_shard(seeds=(5, 6))
+    state, _ = prepare(other, tmp_path / "nothing", EAGER)
+    checkpoint.save(state, scratch, other.hash)
+    with pytest.raises(RecordError, match=f"belongs to shard {other.hash}"):
         run(small_shard(), tmp_path)
 
 
@@ -195,10 +229,14 @@ def test_a_disk_that_takes_no_more_fails_with_a_reason_and_no_record(tmp_path: P
         [*COMMAND, *paths], cwd=ROOT, capture_output=True, text=True, preexec_fn=_no_large_files
     )
     assert done.returncode == 1
-    assert "File too large" in done.stderr
+    assert "error: " in done.stderr
+    assert "checkpoint.safetensors: cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
     assert not list(tmp_path.glob("records/*/*/record.json"))
     (failure,) = tmp_path.glob("scratch/*/failure.json")
-    assert "File too large" in json.loads(failure.read_text())["error"]
+    assert "cannot be written" in json.loads(failure.read_text())["error"]
+    left = [path.name for path in tmp_path.glob("scratch/*/*")]
+    assert left == ["failure.json"]
 
 
 def test_without_a_compiler_training_is_eager_and_says_so(
@@ -214,3 +252,24 @@ def test_without_a_compiler_training_is_eager_and_says_so(
     assert message.startswith("no C++ compiler")
     assert decide_mode(small_shard(), "auto") == "eager"
     assert capsys.readouterr().err == ""
+
+
+def test_a_compiler_that_does_not_work_makes_training_eager(
+    tmp_path: Path,
+) -> None:
+    broken = tmp_path / "bin" / "g++"
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\necho broken >&2\nexit 1\n")
+    broken.chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{broken.parent}:{os.environ['PATH']}",
+        "CXX": str(broken),
+        "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache"),
+    }
+    paths = ("--records", str(tmp_path / "records"), "--scratch", str(tmp_path / "scratch"))
+    command = [*COMMAND, *paths, "--mode", "compiled"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("training eagerly, several times slower") == 1
+    assert read_record(record_in(tmp_path)).meta["provenance"]["mode"] == "eager"
