@@ -27,9 +27,9 @@ from envs.registry import ENVIRONMENTS
 
 STATUSES = ("done", "diverged", "failed", "missing")
 IMPORTED_COLUMNS = ("method", "environment", "seed", "step", "return")
-IMPORTED_TAIL = 0.1
-"""An imported run's score is the mean of its returns over this last fraction of its own steps: those
-with step > (1 − 0.1) × its last step. Ours are evaluated after training instead; a csv holds no policy."""
+TAIL = 0.1
+"""A training return is the mean over this last fraction of a run: steps > (1 − 0.1) × the last one. It is
+also an imported run's score, because a csv holds no policy that could be evaluated after training."""
 
 SCORES = {
     "environment": "object",
@@ -37,6 +37,7 @@ SCORES = {
     "seed": "int64",
     "setting": "object",
     "score": "float64",
+    "training_return": "float64",
     "episode_std": "float64",
     "episodes": "int64",
     "status": "object",
@@ -77,7 +78,7 @@ def load_experiment(
 
     Columns are those of `SCORES` and `CURVES`. `score` is the mean return of a member's evaluation
     episodes, `episode_std` their standard deviation (ddof = 1); an imported run's are taken over the
-    returns that `IMPORTED_TAIL` selects. `imported` comes from `read_imported`; rows of environments
+    returns that `TAIL` selects. `imported` comes from `read_imported`; rows of environments
     that the experiment lacks are left aside. Raises RecordError for a damaged record.
     """
     scores, curves = [], []
@@ -125,6 +126,7 @@ def member_scores(shard: Shard, record: Record | None, scratch: Path) -> pd.Data
             "seed": member.seed,
             "setting": setting_text(member.setting),
             "score": math.nan,
+            "training_return": math.nan,
             "episode_std": math.nan,
             "episodes": 0,
             "status": "failed" if failed else "missing",
@@ -159,9 +161,19 @@ def _ends(record: Record) -> Iterator[dict[str, Any]]:
         yield {
             "status": "done",
             "score": float(np.mean(returns)),
+            "training_return": _training_return(record, index),
             "episode_std": _spread(returns),
             "episodes": len(returns),
         }
+
+
+def _training_return(record: Record, index: int) -> float:
+    """Mean return of the member's training episodes in the last `TAIL` of its steps; NaN without one."""
+    curve, steps = record.curve, record.meta["shard"]["steps"]
+    tail = curve[(curve["member"] == index) & (curve["step"] > (1 - TAIL) * steps)]
+    if tail.empty:
+        return math.nan
+    return float(np.average(tail["return_mean"], weights=tail["episodes"]))
 
 
 def _member_curves(shard: Shard, record: Record | None) -> pd.DataFrame:
@@ -278,10 +290,11 @@ def _refuse(place: str, column: str, value: str, allowed: str) -> None:
 
 
 def _imported_score(run: pd.DataFrame, who: dict[str, Any]) -> pd.DataFrame:
-    tail = run.loc[run["step"] > (1 - IMPORTED_TAIL) * run["step"].max(), "return"].to_numpy()
+    tail = run.loc[run["step"] > (1 - TAIL) * run["step"].max(), "return"].to_numpy()
     row = {
         **who,
         "score": float(np.mean(tail)),
+        "training_return": float(np.mean(tail)),
         "episode_std": _spread(tail),
         "episodes": len(tail),
         "status": "done",

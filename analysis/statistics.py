@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -225,6 +226,16 @@ def welch_t(x: Scores, y: Scores) -> Outcome:
     return _t_test(mean(x) - mean(y), np.sqrt(sum(variances)), sum(variances) ** 2 / weights)
 
 
+def welch_interval(x: Scores, y: Scores) -> Interval:
+    """Welch's interval of the difference of means, mean(x) − mean(y)."""
+    test = welch_t(x, y)
+    if not np.isfinite(test.df):
+        return UNDEFINED
+    error = np.sqrt(std(x) ** 2 / len(x) + std(y) ** 2 / len(y))
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, test.df) * error)
+    return Interval(mean(x) - mean(y) - half, mean(x) - mean(y) + half)
+
+
 def holm(p: Scores) -> Scores:
     """Holm's step-down adjustment of a family of p-values, shape [k].
 
@@ -292,27 +303,75 @@ def statistics(
 ) -> pd.DataFrame:
     """One row for each environment, method and setting of `scores`, all arms against `baseline`.
 
-    Rows keep the order of environments in `scores` and of `methods`; imported arms come last, so that
-    they change no interval of ours. An arm is compared with the baseline on the same environment and
-    setting. Holm's family is every comparison with the baseline that could be made in this table.
+    Rows keep the order of environments in `scores` and of `methods`; imported arms come last. An arm is
+    compared with the baseline on the same environment and setting. Holm's family is every comparison
+    of our own arms with the baseline in this table; imported arms are a family of their own, so that
+    joining one changes no number of ours.
     """
-    groups = _groups(scores, methods)
-    rows = []
-    for group, child in zip(groups, generator.spawn(len(groups)), strict=True):
-        first = group.iloc[0]
-        other = scores[
-            (scores["environment"] == first["environment"])
-            & (scores["setting"] == first["setting"])
-            & (scores["method"] == baseline)
-            & (first["method"] != baseline)
-        ]
-        x, y = _scored(group), _scored(other)
-        rows.append(
-            {**_counts(group), **_describe(x, first["environment"], child), **_compare(x, y, child)}
-        )
+    root = int(generator.integers(2**63))
+    table = pd.DataFrame(
+        [_row(group, scores, baseline, root) for group in _groups(scores, methods)]
+    )
+    return _adjusted(table, [table["imported"], ~table["imported"]])
+
+
+def contrasts(
+    scores: pd.DataFrame, pairs_of_arms: Sequence[tuple[str, str]], generator: np.random.Generator
+) -> pd.DataFrame:
+    """One row for each environment and declared pair (arm, against); a Holm family of their own.
+
+    Columns are those of `statistics`, with the other arm's method in `against`.
+    """
+    root = int(generator.integers(2**63))
+    groups = _groups(scores[~scores["imported"]], ())
+    rows = [
+        {**_row(group, scores, against, root), "against": against}
+        for arm, against in pairs_of_arms
+        for group in groups
+        if group["method"].iloc[0] == arm
+    ]
+    if not rows:
+        return pd.DataFrame({name: [] for name in ("environment", "method", "against")})
     table = pd.DataFrame(rows)
+    return _adjusted(table, [pd.Series(True, index=table.index)])
+
+
+def _row(group: pd.DataFrame, scores: pd.DataFrame, against: str, root: int) -> dict[str, Any]:
+    """One arm on one environment: what it scored, and how that compares with the arm `against`.
+
+    Its random stream depends on what the row is about, not on where it stands, so that the same records
+    give the same intervals in every table.
+    """
+    first = group.iloc[0]
+    environment, imported = str(first["environment"]), bool(first["imported"])
+    about = "|".join(map(str, (environment, first["method"], first["setting"], imported, against)))
+    generator = np.random.default_rng([root, zlib.crc32(about.encode())])
+    other = scores[
+        (scores["environment"] == environment)
+        & (scores["setting"] == first["setting"])
+        & (scores["method"] == against)
+        & (first["method"] != against)
+    ]
+    # An imported score is a training return, and shares no random numbers with ours.
+    measure = "training_return" if imported else "score"
+    x, y = _scored(group, "score"), _scored(other, measure)
+    training = _scored(group, "training_return").to_numpy()
+    return {
+        **_counts(group),
+        **_describe(x, environment, generator),
+        "training_mean": mean(training),
+        "training_std": std(training),
+        **_compare(x, y, generator, paired=not imported),
+    }
+
+
+def _adjusted(table: pd.DataFrame, families: Sequence[pd.Series]) -> pd.DataFrame:
+    """Fill in the p-values that Holm's correction gives within each family of rows."""
     for test in ("paired_p", "welch_p"):
-        table[f"{test}_holm"] = holm(table[test].to_numpy(np.float64))
+        for family in families:
+            inside = family.to_numpy(dtype=bool)
+            values = table.loc[inside, test].to_numpy(np.float64)
+            table.loc[inside, f"{test}_holm"] = holm(values)
     return table
 
 
@@ -333,9 +392,9 @@ def _groups(scores: pd.DataFrame, methods: Sequence[str]) -> list[pd.DataFrame]:
     return sorted(found, key=place)
 
 
-def _scored(members: pd.DataFrame) -> pd.Series:
+def _scored(members: pd.DataFrame, measure: str) -> pd.Series:
     scored = members[members["score"].notna()]
-    return pd.Series(scored["score"].to_numpy(np.float64), index=scored["seed"])
+    return pd.Series(scored[measure].to_numpy(np.float64), index=scored["seed"])
 
 
 def _counts(group: pd.DataFrame) -> dict[str, Any]:
@@ -375,20 +434,23 @@ def _describe(
 
 
 def _compare(
-    scored: pd.Series, baseline: pd.Series, generator: np.random.Generator
+    scored: pd.Series, baseline: pd.Series, generator: np.random.Generator, paired: bool
 ) -> dict[str, Any]:
     x, y = scored.to_numpy(np.float64), baseline.to_numpy(np.float64)
-    paired_x, paired_y = pairs(scored, baseline)
-    paired, welch = paired_t(paired_x, paired_y), welch_t(x, y)
-    chance = probability_interval(x, y, generator)
+    paired_x, paired_y = pairs(scored, baseline) if paired else (x[:0], y[:0])
+    matched, welch = paired_t(paired_x, paired_y), welch_t(x, y)
+    chance, gap = probability_interval(x, y, generator), welch_interval(x, y)
     return {
+        "mean_difference": mean(x) - mean(y),
+        "mean_difference_low": gap.low,
+        "mean_difference_high": gap.high,
         "improvement": improvement(x, y),
         "poi": probability_of_improvement(x, y),
         "poi_low": chance.low,
         "poi_high": chance.high,
         "paired_n": len(paired_x),
-        "paired_t": paired.statistic,
-        "paired_p": paired.p,
+        "paired_t": matched.statistic,
+        "paired_p": matched.p,
         "paired_p_holm": np.nan,
         "welch_t": welch.statistic,
         "welch_df": welch.df,
@@ -434,9 +496,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     entry = plan.experiments[arguments.experiment]
-    generator = np.random.default_rng(SEED)
-    table = statistics(scores, entry.baseline, entry.methods, generator)
-    for name, data in (("scores", scores), ("curves", curves), ("statistics", table)):
+    tables = {
+        "scores": scores,
+        "curves": curves,
+        "statistics": statistics(
+            scores, entry.baseline, entry.methods, np.random.default_rng(SEED)
+        ),
+        "contrasts": contrasts(scores, entry.contrasts, np.random.default_rng(SEED)),
+    }
+    for name, data in tables.items():
         write_parquet(data, arguments.output / f"{name}.parquet")
     return 0
 

@@ -21,7 +21,9 @@ PAPERS = Path("paper_figures")
 PAPER_FILES = ("paper.yaml", "claims.yaml")
 ENDINGS = {"table": ("parquet", "csv", "tex", "md"), "figure": ("parquet", "csv", "pdf", "png")}
 DEFAULTS = {"papers": "", "scale": "quick", "results": "results", "imported": ""}
-EXPERIMENT_FILES = ("scores.parquet", "curves.parquet", "statistics.parquet")
+EXPERIMENT_FILES = tuple(
+    f"{name}.parquet" for name in ("scores", "curves", "statistics", "contrasts")
+)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from analysis.claims import decimals as claimed_decimals
-from analysis.load import IMPORTED_TAIL
+from analysis.load import TAIL
 from analysis.statistics import wilcoxon_smallest
 from paper_figures import artifact, style
 from paper_figures.artifact import Request
@@ -88,7 +88,8 @@ def render(layout: Layout, request: Request) -> None:
     table = values(layout, rows, statistics, request.reported(layout.place))
     artifact.write_values(table, request.output)
     artifact.write_csv(table, request.output)
-    blocks = comparison(layout, rows, table, request), against_baseline(table, request)
+    blocks = [comparison(layout, rows, table, request), against_baseline(table, request)]
+    blocks += between_arms(table, request)
     for suffix, text in ((".md", markdown(blocks)), (".tex", latex(blocks, layout.name))):
         artifact.write_text(text, request.output.with_suffix(suffix))
 
@@ -243,7 +244,8 @@ def _notes(layout: Layout, table: pd.DataFrame, request: Request) -> tuple[str, 
     if table["imported"].any():
         notes.append(
             "Arms marked (imported) were not trained here; an imported seed's score is the mean of the "
-            f"training returns in the last {100 * IMPORTED_TAIL:g} % of its steps."
+            f"training returns in the last {100 * TAIL:g} % of its own steps, however many those are. It is "
+            "compared with PPO's training return, without pairing, and in a Holm family of its own."
         )
     return tuple(notes)
 
@@ -260,6 +262,7 @@ def against_baseline(table: pd.DataFrame, request: Request) -> Block:
                 arm["label"] + ("†" if _lost(arm) else ""),
                 f"{arm['n']}",
                 style.interval(arm["iqm"], arm["iqm_low"], arm["iqm_high"], decimals),
+                style.number(arm["training_mean"], decimals),
                 style.interval(arm["poi"], arm["poi_low"], arm["poi_high"], 2),
                 _with_holm(arm["paired_p"], arm["paired_p_holm"]),
                 _with_holm(arm["welch_p"], arm["welch_p_holm"]),
@@ -272,19 +275,63 @@ def against_baseline(table: pd.DataFrame, request: Request) -> Block:
     smallest = wilcoxon_smallest(seeds)
     p = f"{smallest:g}" if math.isfinite(smallest) else "none, it needs two pairs"
     notes = (
-        f"Comparisons are with PPO on the same environment; Holm's family is this experiment's "
-        f"comparisons with PPO. {request.scale_words}.",
+        "Comparisons are with PPO on the same environment; Holm's family is this experiment's "
+        "comparisons with PPO, so one comparison can have another adjusted p in another table. "
+        f"{request.scale_words}{_no_evidence(request)}.",
+        f"training: mean return of training episodes, actions sampled, in the last {100 * TAIL:g} % of the "
+        "steps; on some tasks it is far from what the deterministic policy scores (on Ant-v4 standing "
+        "still pays 1000 an episode). Means over members that are left after others diverged flatter "
+        "their arm.",
         f"Brackets: 95 % stratified bootstrap intervals; bootstrap CIs undercover at n = {seeds}; "
         f"smallest attainable Wilcoxon p at n = {seeds}: {p}.",
-        "Paired tests match members by seed, which gives them equal first states and, where networks "
-        "are alike, equal initial weights; later experience differs. d: Cohen's, pooled deviation. "
-        "MDE: the true difference of means that a two-sided 5 % t-test at these n finds with 80 % "
-        "probability.",
+        "Paired tests match members by seed: common random numbers, which are action noise, minibatch "
+        "order, seeds of environments and, where networks are alike, initial weights. Welch's test and "
+        "P(arm > PPO) ignore the correlation. d: Cohen's, pooled deviation. MDE: the true difference of "
+        "means that an uncorrected two-sided 5 % t-test at these n finds with 80 % probability; with "
+        "Holm's correction it is larger.",
     )
-    heads = ("Environment", "Arm", "n", "IQM", "P(arm > PPO)", "paired t, p (Holm)")
+    heads = ("Environment", "Arm", "n", "IQM", "training", "P(arm > PPO)", "paired t, p (Holm)")
     more = ("Welch, p (Holm)", "Wilcoxon p", "d", "MDE")
     title = "Estimates and comparisons with PPO"
     return Block(title, (), (*heads, *more), tuple(rows), 2, notes)
+
+
+def between_arms(table: pd.DataFrame, request: Request) -> list[Block]:
+    """The contrasts that the experiment declares besides its baseline; nothing where there are none."""
+    contrasts = request.read("contrasts")
+    if contrasts.empty:
+        return []
+    labels = dict(zip(table["method"], table["label"], strict=True))
+    rows = []
+    for pair in contrasts.to_dict("records"):
+        decimals = style.decimals_for(pair["std"], pair["mean"])
+        gap, low, high = (pair[f"mean_difference{end}"] for end in ("", "_low", "_high"))
+        rows.append(
+            (
+                pair["environment"],
+                f"{pair['label']} − {labels.get(pair['against'], pair['against'])}",
+                f"{pair['n']}",
+                style.interval(gap, low, high, decimals),
+                style.interval(pair["poi"], pair["poi_low"], pair["poi_high"], 2),
+                _with_holm(pair["paired_p"], pair["paired_p_holm"]),
+                _with_holm(pair["welch_p"], pair["welch_p_holm"]),
+                style.number(pair["cohens_d"], 1, signed=True),
+                style.number(pair["mde"], decimals),
+            )
+        )
+    heads = ("Environment", "Contrast", "n", "difference of means", "P(first > second)")
+    more = ("paired t, p (Holm)", "Welch, p (Holm)", "d", "MDE")
+    notes = (
+        "Contrasts that this experiment declares, with 95 % Welch intervals; they are a Holm family of "
+        f"their own. {request.scale_words}{_no_evidence(request)}.",
+    )
+    return [Block("Contrasts between arms", (), (*heads, *more), tuple(rows), 2, notes)]
+
+
+def _no_evidence(request: Request) -> str:
+    return (
+        "" if request.scale == "paper" else ": these p-values say nothing about the paper's claims"
+    )
 
 
 def _with_holm(p: float, adjusted: float) -> str:

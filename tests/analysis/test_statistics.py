@@ -320,6 +320,11 @@ COLUMNS = [
     "normalized_iqm",
     "normalized_iqm_low",
     "normalized_iqm_high",
+    "training_mean",
+    "training_std",
+    "mean_difference",
+    "mean_difference_low",
+    "mean_difference_high",
     "improvement",
     "poi",
     "poi_low",
@@ -354,6 +359,7 @@ def member_rows(
             "seed": seeds or tuple(range(len(values))),
             "setting": setting,
             "score": values,
+            "training_return": values,
             "status": np.where(np.isnan(values), "diverged", "done"),
             "imported": imported,
         }
@@ -498,7 +504,12 @@ def test_the_same_records_give_the_same_bytes(
         assert s.main([*command, "--output", str(tmp_path / name)]) == 0
         outputs.append({p.name: p.read_bytes() for p in sorted((tmp_path / name).iterdir())})
     assert outputs[0] == outputs[1]
-    assert list(outputs[0]) == ["curves.parquet", "scores.parquet", "statistics.parquet"]
+    assert list(outputs[0]) == [
+        "contrasts.parquet",
+        "curves.parquet",
+        "scores.parquet",
+        "statistics.parquet",
+    ]
     rows = pd.read_parquet(tmp_path / "a" / "statistics.parquet")
     assert list(rows.columns) == COLUMNS
     assert rows["n"].tolist() == [3, 3, 3, 3, 0, 0]
@@ -527,3 +538,56 @@ def test_a_wrong_option_is_one_line(
     assert error.count("\n") == 1
     assert words in error
     assert not (tmp_path / "out").exists()
+
+
+def test_an_interval_does_not_depend_on_the_rows_around_it() -> None:
+    """One comparison that two tables show has the same bootstrap intervals in both."""
+    alone = table(member_rows("ppo", Y), member_rows("prefpoe", X))
+    among = table(
+        member_rows("ppo", Y),
+        member_rows("linear_fusion", X + 3),
+        member_rows("prefpoe", X),
+        methods=("ppo", "linear_fusion", "prefpoe"),
+    )
+    bounds = ["iqm_low", "iqm_high", "poi_low", "poi_high"]
+    first = alone.set_index("method").loc["prefpoe", bounds]
+    pd.testing.assert_series_equal(first, among.set_index("method").loc["prefpoe", bounds])
+
+
+def test_joining_an_import_changes_no_number_of_ours() -> None:
+    ours = (member_rows("ppo", Y), member_rows("prefpoe", X))
+    before, after = table(*ours), table(*ours, member_rows("theirs", X, imported=True))
+    pd.testing.assert_frame_equal(before, after.iloc[:2])
+
+
+def test_an_import_is_compared_by_training_return_and_never_paired() -> None:
+    baseline = member_rows("ppo", Y).assign(training_return=Y + 100.0)
+    arm = table(baseline, member_rows("theirs", X, imported=True)).iloc[1]
+    expected = stats.ttest_ind(X, Y + 100.0, equal_var=False)
+    assert arm["welch_p"] == pytest.approx(expected.pvalue)
+    assert arm["welch_p_holm"] == arm["welch_p"]
+    assert arm["paired_n"] == 0
+    assert np.isnan([arm["paired_p"], arm["wilcoxon_p"]]).all()
+
+
+def test_welch_interval_is_scipys() -> None:
+    expected = stats.ttest_ind(X, Y, equal_var=False).confidence_interval(0.95)
+    assert s.welch_interval(X, Y) == pytest.approx((expected.low, expected.high))
+    assert np.isnan(s.welch_interval(X[:1], Y)).all()
+
+
+def test_contrasts_are_a_family_of_their_own() -> None:
+    z = X[::-1] + np.arange(len(X))
+    scores = pd.concat(
+        [member_rows(name, x) for name, x in (("ppo", Y), ("prefpoe", X), ("linear_fusion", z))]
+    )
+    pairs = (("prefpoe", "linear_fusion"), ("linear_fusion", "prefpoe"))
+    rows = s.contrasts(scores, pairs, np.random.default_rng(0))
+    assert rows[["method", "against"]].to_numpy().tolist() == [list(pair) for pair in pairs]
+    p = stats.ttest_ind(X, z, equal_var=False).pvalue
+    np.testing.assert_allclose(rows["welch_p"], p)
+    np.testing.assert_allclose(rows["welch_p_holm"], min(1.0, 2 * p))
+    assert rows["mean_difference"].tolist() == pytest.approx(
+        [X.mean() - z.mean(), z.mean() - X.mean()]
+    )
+    assert s.contrasts(scores, (), np.random.default_rng(0)).empty

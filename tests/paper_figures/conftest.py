@@ -14,7 +14,7 @@ import analysis.statistics
 from algorithms.cell import Cell, Plan
 from analysis.load import CURVES, SCORES
 from analysis.paper import load_paper
-from analysis.statistics import statistics, write_parquet
+from analysis.statistics import contrasts, statistics, write_parquet
 
 ROOT = Path(__file__).parents[2]
 PAPER = ROOT / "paper_figures" / "prefpoe"
@@ -35,7 +35,13 @@ def members(
     for seed in plan.scales[SCALE].seeds:
         who = {"environment": cell.environment, "method": method, "seed": seed, "setting": "{}"}
         final = level * (1 + 0.15 * rng.standard_normal())
-        score = {"score": final, "episode_std": 0.1 * final, "episodes": 10, "status": "done"}
+        score = {
+            "score": final,
+            "training_return": 0.9 * final,
+            "episode_std": 0.1 * final,
+            "episodes": 10,
+            "status": "done",
+        }
         scores.append({**who, **score, "diverged_at": np.nan, "imported": imported})
         kept = np.flatnonzero(rng.random(bins) < 0.9) + 1
         progress = 1 - np.exp(-3 * kept / bins)
@@ -52,7 +58,7 @@ def lose(frames: Frames, seeds: list[int], status: str, steps: int) -> Frames:
     """The same where `seeds` diverged half-way, failed, or have no record."""
     scores, curves = frames
     rows = scores["seed"].isin(seeds)
-    scores.loc[rows, ["score", "episode_std"]] = np.nan
+    scores.loc[rows, ["score", "training_return", "episode_std"]] = np.nan
     scores.loc[rows, "episodes"] = 0
     scores.loc[rows, "status"] = status
     end = steps / 2 if status == "diverged" else 0.0
@@ -92,8 +98,10 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
             entry = plan.experiments[experiment]
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(analysis.statistics, "BOOTSTRAP_RESAMPLES", 50)
-                table = statistics(scores, entry.baseline, entry.methods, np.random.default_rng(1))
-            for name, data in (("scores", scores), ("curves", curves), ("statistics", table)):
+                arms = statistics(scores, entry.baseline, entry.methods, np.random.default_rng(1))
+                pairs = contrasts(scores, entry.contrasts, np.random.default_rng(1))
+            files = {"scores": scores, "curves": curves, "statistics": arms, "contrasts": pairs}
+            for name, data in files.items():
                 write_parquet(data, folder / experiment / f"{name}.parquet")
         return folder
 

@@ -87,7 +87,7 @@ def test_the_page_shows_tables_assumptions_and_scale(page: tuple[Path, str]) -> 
         "reference_ppo (imported)",
         "Paired tests match members by seed",
         "geometric midpoints of Table A.1",
-        "<b>165</b>missing",
+        "<b>175</b>missing",
         "Table A.4: Performance on discrete action environments",
     ):
         assert words in text, words

@@ -65,8 +65,7 @@ def test_table_2_has_the_papers_rows_columns_and_digits(draw: Draw, complete: Pa
         ["4296 ± 308", "+236.7%", "7.2%"],
         ["5375 ± 581", "+321.3%", "10.8%"],
         ["5375 ± 581", "+321.3%", "10.8%"],
-        ["—", "—", "—"],
-        ["—", "—", "—"],
+        *[["—", "—", "—"]] * 4,
     ]
 
 
@@ -203,3 +202,22 @@ def test_a_scale_that_leaves_the_experiment_out_is_refused(
     assert "scale 'huge' is not defined; allowed: smoke, quick" in capsys.readouterr().err
     assert table_1.main([*options, "--scale", "quick"]) == 2
     assert "statistics.parquet: cannot be read" in capsys.readouterr().err
+
+
+def test_contrasts_stand_below_with_their_difference_and_interval(
+    draw: Draw, complete: Path
+) -> None:
+    text = draw("table_2", complete).with_suffix(".md").read_text(encoding="utf-8")
+    block = text.split("**Contrasts between arms**")[1]
+    rows = [line for line in block.splitlines() if line.startswith("| HalfCheetah-v4")]
+    assert [row.split("|")[2].strip() for row in rows] == [
+        "PrefPoE (released artefact) − PPO, artefact's architecture",
+        "PrefPoE (equations) − PPO, equations' architecture",
+        "PrefPoE (equations) − PoE without advantage (β₁ = 0)",
+    ]
+    pairs = pd.read_parquet(complete / "ablation" / "contrasts.parquet")
+    shown = [row.split("|")[4].split("[")[0].strip().replace("−", "-") for row in rows]
+    assert [float(number) for number in shown] == pytest.approx(
+        pairs["mean_difference"].tolist(), rel=0.02
+    )
+    assert "Contrasts" not in draw("table_a_4", complete).with_suffix(".md").read_text("utf-8")
