@@ -10,15 +10,17 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
 from algorithms.cell import load_plan
 from algorithms.settings import METHODS
 from algorithms.specification import SpecificationError, Strict, read_yaml
 from envs.registry import ENVIRONMENTS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NUMERAL = re.compile(r"[+-]?\d+(\.\d+)?")
 Words = Annotated[str, Field(min_length=1)]
@@ -28,7 +30,8 @@ class Claim(Strict):
     """One checkable number of the paper.
 
     `value` is written as the paper prints it, without thousands separators and with an ASCII sign;
-    `n` is how many runs the paper says stand behind it, null where it does not say.
+    `n` is how many runs the paper says stand behind it, null where it does not say. early_return and
+    final_return are mean returns in the first and the last of the phases into which a paper divides training.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
@@ -38,7 +41,7 @@ class Claim(Strict):
     experiment: Words
     environment: Words
     method: Words
-    quantity: Literal["mean", "std", "cv", "improvement"]
+    quantity: Literal["mean", "std", "cv", "improvement", "early_return", "final_return"]
     value: str
     unit: str | None = None
     n: Annotated[int, Field(ge=1)] | None = None
@@ -130,6 +133,8 @@ def reported(claims: tuple[Claim, ...], place: str) -> pd.DataFrame:
 
     Columns: environment, method, quantity, value (str, as printed), number (float), decimals (int).
     """
+    import pandas as pd  # here: the Snakefile checks claims and must stay light
+
     rows = [
         (c.environment, c.method, c.quantity, c.value, c.number, c.decimals)
         for c in claims

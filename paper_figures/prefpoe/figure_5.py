@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -9,13 +10,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.statistics import mean_interval
+from analysis.statistics import mean, mean_interval
 from paper_figures import artifact, curves, style
 from paper_figures.artifact import Request
 from paper_figures.curves import Study
 from paper_figures.style import LineStyle
 
 NAME, PLACE, ENVIRONMENT, PHASES = "figure_5", "Table 2", "HalfCheetah-v4", 5
+PHASE_PLACE = "Section 5.3"
+PHASE_CLAIMS = {"early_return": 1, "final_return": PHASES}
+"""Where the text gives numbers for panel (c), and the phase in which they are shown: it says "early" and
+"final" without defining either."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,7 +32,8 @@ def render(request: Request) -> None:
     """Write the four files of the figure."""
     study = curves.read(request).on(ENVIRONMENT)
     by_phase = phases(study.seeds, request.steps[ENVIRONMENT])
-    table = values(study, by_phase)
+    printed = pd.concat([request.reported(place) for place in (PLACE, PHASE_PLACE)])
+    table = values(study, by_phase, printed[printed["environment"] == ENVIRONMENT])
     artifact.write_values(table, request.output)
     artifact.write_csv(per_seed(study, by_phase), request.output)
     claims = curves.claimed(request, PLACE)[ENVIRONMENT]
@@ -57,23 +63,34 @@ def phases(seeds: pd.DataFrame, steps: int) -> pd.DataFrame:
     return grouped["return_mean"].mean().reset_index()
 
 
-def values(study: Study, by_phase: pd.DataFrame) -> pd.DataFrame:
-    """What is drawn. Columns: panel, method, label, imported, step, phase, n, mean, low, high."""
+def values(study: Study, by_phase: pd.DataFrame, printed: pd.DataFrame) -> pd.DataFrame:
+    """What is drawn. Columns: panel, method, label, imported, step, phase, n, mean, low, high, paper.
+
+    `printed` is what the paper reports on this environment; `paper` its number as printed, None without
+    one. Panel (c) has a row for each arm and phase with a seed or a number of the paper.
+    """
     statistics = study.statistics
+    said = printed.set_index(["method", "quantity"])["value"].to_dict()
     final = statistics[["method", "label", "imported", "n", "mean"]].assign(
-        panel="b", low=statistics["mean_low"], high=statistics["mean_high"]
+        panel="b",
+        low=statistics["mean_low"],
+        high=statistics["mean_high"],
+        paper=[said.get((method, "mean")) for method in statistics["method"]],
     )
-    arms = statistics.set_index("method")
+    quantities = {phase: quantity for quantity, phase in PHASE_CLAIMS.items()}
     rows = []
-    for (method, phase), part in by_phase.groupby(["method", "phase"], sort=False):
-        x = part["return_mean"].to_numpy()
-        arm = arms.loc[method]
-        who = {"panel": "c", "method": method, "label": arm["label"], "imported": arm["imported"]}
+    for arm, phase in itertools.product(statistics.to_dict("records"), range(1, PHASES + 1)):
+        here = (by_phase["method"] == arm["method"]) & (by_phase["phase"] == phase)
+        x = by_phase.loc[here, "return_mean"].to_numpy(np.float64)
+        paper = said.get((arm["method"], quantities.get(phase)))
+        if not len(x) and paper is None:
+            continue
+        who = {"panel": "c", "method": arm["method"], "label": arm["label"], "phase": phase}
         low, high = mean_interval(x)
-        rows.append(
-            {**who, "phase": phase, "n": len(x), "mean": x.mean(), "low": low, "high": high}
-        )
+        about = {"imported": arm["imported"], "n": len(x), "paper": paper}
+        rows.append({**who, **about, "mean": mean(x), "low": low, "high": high})
     columns = ["panel", "method", "label", "imported", "step", "phase", "n", "mean", "low", "high"]
+    columns.append("paper")
     parts = [study.means.assign(panel="a"), final, pd.DataFrame(rows, columns=columns)]
     table = pd.concat([part for part in parts if len(part)], ignore_index=True)
     integers = {"step": "Int64", "phase": "Int64", "n": "int64"}
@@ -127,22 +144,27 @@ def final_returns(
 
 
 def heatmap(axes: Axes, table: pd.DataFrame, statistics: pd.DataFrame) -> None:
-    """Mean training return of each arm in each phase, written into the cell."""
+    """Mean training return of each arm in each phase, written into the cell, the paper's number below."""
     wide = table.pivot(index="method", columns="phase", values="mean").astype(float)
-    grid = wide.reindex(index=statistics["method"], columns=range(1, PHASES + 1)).to_numpy(float)
+    shape = {"index": statistics["method"], "columns": range(1, PHASES + 1)}
+    grid = wide.reindex(**shape).to_numpy(float)
+    claims = table.pivot(index="method", columns="phase", values="paper").reindex(**shape)
     known = grid[np.isfinite(grid)]
     span = (known.min(), known.max()) if len(known) else (0.0, 1.0)
     axes.set_facecolor(style.EMPTY_COLOUR)
     axes.pcolormesh(grid, cmap=style.HEATMAP, vmin=span[0], vmax=span[1], ec="white", lw=0.6)
     for (row, column), value in np.ndenumerate(grid):
         dark = (value - span[0]) / ((span[1] - span[0]) or 1.0) < 0.55
+        claim = claims.iat[row, column]
+        said = "" if pd.isna(claim) else f"\n◇ {claim}"
         axes.text(
             column + 0.5,
             row + 0.5,
-            style.number(value, 0),
+            style.number(value, 0) + said,
             ha="center",
             va="center",
-            fontsize=style.SMALL,
+            fontsize=style.SMALL - (0.7 if said else 0.0),
+            linespacing=1.05,
             color="white" if dark else "black",
         )
     edges = [f"{100 * k // PHASES}–{100 * (k + 1) // PHASES}" for k in range(PHASES)]
@@ -150,7 +172,7 @@ def heatmap(axes: Axes, table: pd.DataFrame, statistics: pd.DataFrame) -> None:
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     arm_ticks(axes, statistics, offset=0.5)
-    axes.set_xlabel("part of training (% of the steps)", labelpad=1.5)
+    axes.set_xlabel("part of training (% of the steps; ◇: paper, early and final)", labelpad=1.5)
 
 
 def arm_ticks(axes: Axes, statistics: pd.DataFrame, offset: float = 0.0) -> None:

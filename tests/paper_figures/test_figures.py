@@ -93,6 +93,24 @@ def test_figure_5_bars_are_the_statistics(draw: Draw, complete: Path) -> None:
     assert table[table["panel"] == "c"].groupby("method").size().eq(5).all()
 
 
+@pytest.mark.parametrize("state", ["complete", "empty"])
+def test_figure_5_shows_the_papers_phases(
+    state: str, draw: Draw, request: pytest.FixtureRequest
+) -> None:
+    stem = draw("figure_5", request.getfixturevalue(state))
+    table = pd.read_parquet(stem.with_suffix(".parquet"))
+    said = table[(table["panel"] == "c") & table["paper"].notna()]
+    assert said[["method", "phase", "paper"]].to_numpy().tolist() == [
+        ["ppo", 1, "644"],
+        ["ppo", 5, "1261"],
+        ["prefpoe", 1, "2535"],
+        ["prefpoe", 5, "5365"],
+    ]
+    assert (said["n"] == (5 if state == "complete" else 0)).all()
+    bars = table[table["panel"] == "b"].set_index("method")["paper"]
+    assert (bars["prefpoe"], bars["ppo_matched"]) == ("5375", None)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_same_inputs_give_the_same_bytes(
     name: str, draw: Draw, damaged: Path, tmp_path: Path
