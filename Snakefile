@@ -19,6 +19,7 @@ from analysis.workflow import EXPERIMENT_FILES, read_request
 
 try:
     request = read_request(config)
+    request.check_imports()
     request.check_records()
 except SpecificationError as error:
     sys.exit(f"error: {error}")

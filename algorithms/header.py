@@ -53,6 +53,14 @@ def read_header(folder: Path) -> dict[str, Any]:
     return header
 
 
+def require_hash(header: dict[str, Any], expected: str, path: Path) -> None:
+    """Raise RecordError unless the header at `path` is that of the shard `expected`."""
+    if header["hash"] != expected:
+        raise RecordError(
+            f"{path}: hash: {header['hash']!r} is another shard's; expected {expected!r}"
+        )
+
+
 def header_checksum(header: dict[str, Any]) -> str:
     """Hash of everything in a header but the checksum itself."""
     return content_hash({key: value for key, value in header.items() if key != "checksum"})

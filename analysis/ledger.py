@@ -221,6 +221,13 @@ def _print_table(table: pd.DataFrame, words: Sequence[str], console: Console) ->
     console.print(grid)
 
 
+def write_ledger(entries: Ledger, folder: Path) -> None:
+    """Write the cells to `folder`/ledger.csv. Raises RecordError if it cannot be written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_path(folder / "ledger.csv") as temporary:
+        entries.cells.to_csv(temporary, index=False)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the ledger of a scale and write ledger.csv; 2 for a specification error."""
     parser = argparse.ArgumentParser(prog="python -m analysis.ledger", description=main.__doc__)
@@ -230,13 +237,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         entries = ledger(arguments.papers, arguments.scale, arguments.results)
+        write_ledger(entries, arguments.results / arguments.scale)
     except SpecificationError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    output = arguments.results / arguments.scale / "ledger.csv"
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(output) as temporary:
-        entries.cells.to_csv(temporary, index=False)
     print_ledger(entries, Console())
     return 0
 

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from algorithms.cell import Cell, Plan, Shard, require_scale
-from algorithms.header import RecordError
+from algorithms.header import HEADER, RecordError, require_hash
 from algorithms.records import EVALUATION, Record, binned, read_record
 from algorithms.settings import METHODS
 from algorithms.specification import SpecificationError
@@ -101,14 +101,10 @@ def find_record(shard: Shard, records: Path) -> Record | None:
     Raises RecordError if what lies at its path is damaged or belongs to another shard.
     """
     folder = records / shard.name
-    if not (folder / "record.json").exists():
+    if not (folder / HEADER).exists():
         return None
     record = read_record(folder)
-    if record.meta["hash"] != shard.hash:
-        raise RecordError(
-            f"{folder / 'record.json'}: hash: {record.meta['hash']!r} is another shard's; "
-            f"expected {shard.hash!r}"
-        )
+    require_hash(dict(record.meta), shard.hash, folder / HEADER)
     return record
 
 

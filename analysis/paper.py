@@ -6,6 +6,9 @@ Importing this module loads neither torch nor pandas, so the Snakefile may.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from algorithms.cell import Plan, load_plan
 from algorithms.specification import SpecificationError, Strict, read_yaml
@@ -21,10 +24,10 @@ class Assumption(Strict):
 
 
 class Artifact(Strict):
-    """A table or figure of the paper, and the experiments whose records it shows."""
+    """A table or figure of the paper, and the experiment whose records it shows."""
 
     title: str
-    experiments: tuple[str, ...]
+    experiments: Annotated[tuple[str, ...], Field(min_length=1, max_length=1)]
 
 
 class Paper(Strict):

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 REFRESH_SECONDS = 0.5
 SILENT_SECONDS = 60.0
 STDOUT, STDERR = 1, 2
+TOLD = {"shard", "step", "steps", "steps_per_second", "phase", "updated", "pid"}
 CHATTER = ("Select jobs to execute", "Execute ")
 
 
@@ -87,10 +88,12 @@ class View:
 
 
 def read_all(scratch: Path, name: str) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Every readable `scratch/*/name` and its contents; one that vanishes meanwhile is passed over."""
+    """Every readable `scratch/*/name` that holds a JSON object; whatever else lies there is passed over."""
     for path in sorted(scratch.glob(f"*/{name}")):
         with suppress(OSError, ValueError):
-            yield path, json.loads(path.read_text(encoding="utf-8"))
+            told = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(told, dict):
+                yield path, told
 
 
 def planned_cells(folders: Sequence[Path], scale: str, results: Path) -> list[list[Path]]:
@@ -120,7 +123,7 @@ def time_left(shard: dict[str, Any]) -> str:
 
 def running(scratch: Path) -> list[dict[str, Any]]:
     """What every shard that wrote within the last minute tells, and every one that is still alive."""
-    shards = [told for _, told in read_all(scratch, "progress.json")]
+    shards = [told for _, told in read_all(scratch, "progress.json") if set(told) >= TOLD]
     now = time.time()
     return [told for told in shards if now - told["updated"] < SILENT_SECONDS or alive(told["pid"])]
 
@@ -179,7 +182,9 @@ def watch(cells: list[list[Path]], scratch: Path) -> None:
     with Live(console=console, auto_refresh=False, transient=True) as live:
         output.start()
         while output.is_alive() and os.getppid() == parent:
-            live.update(picture(cells, scratch, started), refresh=True)
+            # Whatever a file holds, the view lives on: the workflow writes through it.
+            with suppress(Exception):
+                live.update(picture(cells, scratch, started), refresh=True)
             output.join(REFRESH_SECONDS)
 
 

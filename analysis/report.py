@@ -21,7 +21,7 @@ from markupsafe import Markup, escape
 from algorithms.cell import SCALES
 from algorithms.records import atomic_path
 from algorithms.specification import SpecificationError
-from analysis.ledger import Ledger, ledger
+from analysis.ledger import Ledger, ledger, write_ledger
 from analysis.load import STATUSES, find_record, member_scores
 from analysis.workflow import PaperFolder, Request, read_request
 
@@ -70,7 +70,7 @@ class Artifact:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the page; 2 for a specification error."""
+    """Write the page and ledger.csv; 2 for a specification error."""
     parser = argparse.ArgumentParser(prog="python -m analysis.report", description=__doc__)
     parser.add_argument("--papers", type=Path, nargs="+", required=True, metavar="FOLDER")
     parser.add_argument("--scale", required=True, choices=SCALES)
@@ -90,6 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def write(request: Request, output: Path) -> None:
     """Write the page. Raises SpecificationError for an artifact that has not been drawn."""
     state = ledger([entry.folder for entry in request.papers], request.scale, request.results)
+    write_ledger(state, request.results / request.scale)
     environment = Environment(
         loader=PackageLoader("analysis"),
         autoescape=True,
@@ -100,6 +101,7 @@ def write(request: Request, output: Path) -> None:
     environment.filters |= {"label": artifact_label, "code": code}
     page = environment.get_template("report.html.j2").render(
         scale=request.scale,
+        workflow_page=(output.parent / "workflow.html").is_file(),
         notes=sorted({entry.plan.scales[request.scale].note for entry in request.papers}),
         imported=[path.name for path in request.imported],
         papers=[_paper(entry, request, state, output) for entry in request.papers],

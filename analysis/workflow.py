@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from algorithms.cell import SCALES, Plan, Shard, require_scale
-from algorithms.header import read_header
+from algorithms.header import read_header, require_hash
 from algorithms.specification import SpecificationError
+from analysis.claims import load_claims
 from analysis.paper import Paper, load_paper
 
 PAPERS = Path("paper_figures")
 PAPER_FILES = ("paper.yaml", "claims.yaml")
 ENDINGS = {"table": ("parquet", "csv", "tex", "md"), "figure": ("parquet", "csv", "pdf", "png")}
 DEFAULTS = {"papers": "", "scale": "quick", "results": "results", "imported": ""}
+RULES = ("all", "figure", "recorded", "report", "statistics", "table", "train")
 EXPERIMENT_FILES = tuple(
     f"{name}.parquet" for name in ("scores", "curves", "statistics", "contrasts")
 )
@@ -143,10 +145,20 @@ class Request:
 
     def check_records(self) -> None:
         """Verify every record that this request would use. Raises RecordError before anything runs."""
-        for paper in self.by_name:
-            for path in map(Path, self.all_records(paper)):
+        for name, paper in self.by_name.items():
+            for shard in paper.plan.all_shards(self.scale).values():
+                path = Path(self.record(name, shard))
                 if path.exists():
-                    read_header(path.parent)
+                    require_hash(read_header(path.parent), shard.hash, path)
+
+    def check_imports(self) -> None:
+        """Verify every imported csv. Raises SpecificationError before anything runs."""
+        if self.imported:
+            from analysis.load import (
+                read_imported,  # here: it loads pandas, which is not always needed
+            )
+
+            read_imported(self.imported)
 
     def paper_files(self, paper: str) -> list[str]:
         """Everything drawn for a paper, statistics that no artifact shows included."""
@@ -176,6 +188,11 @@ def read_request(config: Mapping[str, Any]) -> Request:
         if not path.is_file():
             raise SpecificationError(f"config: imported: there is no file {path}")
     stems = [path.stem for path in imported]
+    for path in imported:
+        if not re.fullmatch(r"[\w.-]+", path.stem):
+            raise SpecificationError(
+                f"config: imported: {path.name!r} may have letters, digits, '_', '.' and '-' only"
+            )
     if len(set(stems)) < len(stems):
         raise SpecificationError(f"config: imported: file names must differ (got {stems})")
     return Request(papers, scale, Path(str(given["results"])), imported)
@@ -204,6 +221,11 @@ def _folders(asked: list[str]) -> list[Path]:
                 "or a folder with a paper.yaml"
             )
     names = [folder.name for folder in folders]
+    taken = [name for name in names if name in RULES]
+    if taken:
+        raise SpecificationError(
+            f"config: papers: {taken[0]!r} is a target of its own; name the folder otherwise"
+        )
     if len(set(names)) < len(names):
         raise SpecificationError(f"config: papers: names must differ (got {', '.join(names)})")
     return folders
@@ -224,6 +246,7 @@ def _read_paper(folder: Path, scale: str) -> PaperFolder:
                 f"{folder / 'paper.yaml'}: artifacts: {name!r} must be table_… or figure_…, "
                 "lower-case letters, digits and _"
             )
+    load_claims(folder)
     return PaperFolder(folder, paper, plan)
 
 

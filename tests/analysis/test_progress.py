@@ -96,3 +96,11 @@ def test_view_shows_bars_passes_output_on_and_ends_with_its_input(tmp_path: Path
     assert "100 steps/s" in seen
     assert "Select jobs" not in seen
     assert "0:15 left" in seen
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "3", "null", '{"step": 1}', "{", ""])
+def test_a_file_that_tells_nothing_is_passed_over(text: str, tmp_path: Path) -> None:
+    for name, content in (("odd", text), ("good", json.dumps(told()))):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "progress.json").write_text(content, encoding="utf-8")
+    assert [shard["step"] for shard in running(tmp_path)] == [500]
