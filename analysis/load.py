@@ -36,6 +36,7 @@ SCORES = {
     "method": "object",
     "seed": "int64",
     "setting": "object",
+    "steps": "int64",
     "score": "float64",
     "training_return": "float64",
     "episode_std": "float64",
@@ -78,8 +79,8 @@ def load_experiment(
 
     Columns are those of `SCORES` and `CURVES`. `score` is the mean return of a member's evaluation
     episodes, `episode_std` their standard deviation (ddof = 1); an imported run's are taken over the
-    returns that `TAIL` selects. `imported` comes from `read_imported`; rows of environments
-    that the experiment lacks are left aside. Raises RecordError for a damaged record.
+    returns that `TAIL` selects. `steps` is a member's step budget, or an imported run's last step.
+    `imported` comes from `read_imported`; rows of environments that the experiment lacks are left aside. Raises RecordError for a damaged record.
     """
     scores, curves = [], []
     for shard in plan.shards(scale, experiment):
@@ -121,6 +122,7 @@ def member_scores(shard: Shard, record: Record | None, scratch: Path) -> pd.Data
             "method": shard.cell.method,
             "seed": member.seed,
             "setting": setting_text(member.setting),
+            "steps": shard.cell.steps,
             "score": math.nan,
             "training_return": math.nan,
             "episode_std": math.nan,
@@ -164,9 +166,14 @@ def _ends(record: Record) -> Iterator[dict[str, Any]]:
 
 
 def _training_return(record: Record, index: int) -> float:
-    """Mean return of the member's training episodes in the last `TAIL` of its steps; NaN without one."""
-    curve, steps = record.curve, record.meta["shard"]["steps"]
-    tail = curve[(curve["member"] == index) & (curve["step"] > (1 - TAIL) * steps)]
+    """Mean return of the member's training episodes in the last `TAIL` of its steps; NaN without one.
+
+    Bins of the curve that reach into that part count in full, each by its episodes.
+    """
+    curve, shard = record.curve, record.meta["shard"]
+    # By a bin's number: its edge is rounded to a whole step, which may lie beyond the boundary.
+    number = np.rint(curve["step"] * shard["curve_rows"] / shard["steps"])
+    tail = curve[(curve["member"] == index) & (number > (1 - TAIL) * shard["curve_rows"])]
     if tail.empty:
         return math.nan
     return float(np.average(tail["return_mean"], weights=tail["episodes"]))
@@ -286,9 +293,11 @@ def _refuse(place: str, column: str, value: str, allowed: str) -> None:
 
 
 def _imported_score(run: pd.DataFrame, who: dict[str, Any]) -> pd.DataFrame:
-    tail = run.loc[run["step"] > (1 - TAIL) * run["step"].max(), "return"].to_numpy()
+    last = int(run["step"].max())
+    tail = run.loc[(run["step"] > (1 - TAIL) * last) | (run["step"] == last), "return"].to_numpy()
     row = {
         **who,
+        "steps": last,
         "score": float(np.mean(tail)),
         "training_return": float(np.mean(tail)),
         "episode_std": _spread(tail),

@@ -124,6 +124,30 @@ def improvement(x: Scores, y: Scores) -> float:
     return 100 * (mean(x) - mean(y)) / mean(y) if mean(y) > 0 else np.nan
 
 
+def improvement_interval(x: Scores, y: Scores) -> Interval:
+    """Fieller's interval of `improvement`: the ratio of means of two independent arms.
+
+    It holds every ratio r with |mean x − r mean y| ≤ t √(s²ₓ/nₓ + r² s²ᵧ/nᵧ) (Fieller 1954, J. R. Stat. Soc. B
+    16), t with Satterthwaite's degrees of freedom at the estimated ratio. (−∞, ∞) where the baseline's mean
+    is not significantly different from zero; NaN where the improvement is, and without any spread.
+    """
+    top, bottom = mean(x), mean(y)
+    if min(len(x), len(y)) < 2 or not bottom > 0:
+        return UNDEFINED
+    errors = std(x) ** 2 / len(x), std(y) ** 2 / len(y)
+    scaled = errors[0], (top / bottom) ** 2 * errors[1]
+    if not sum(scaled) > 0:
+        return UNDEFINED
+    df = _satterthwaite(scaled, (len(x), len(y)))
+    t2 = float(stats.t.ppf((1 + CONFIDENCE) / 2, df)) ** 2
+    square = bottom**2 - t2 * errors[1]
+    if square <= 0:
+        return Interval(-np.inf, np.inf)
+    root = np.sqrt(t2 * (errors[0] * square + errors[1] * top**2))
+    low, high = ((top * bottom + sign * root) / square for sign in (-1, 1))
+    return Interval(float(100 * (low - 1)), float(100 * (high - 1)))
+
+
 def probability_of_improvement(x: Scores, y: Scores) -> float:
     """Share of pairs (xᵢ, yⱼ) with xᵢ > yⱼ, a tie counting one half.
 
@@ -222,8 +246,8 @@ def welch_t(x: Scores, y: Scores) -> Outcome:
     variances = std(x) ** 2 / max(len(x), 1), std(y) ** 2 / max(len(y), 1)
     if not sum(variances) > 0:
         return UNTESTED
-    weights = variances[0] ** 2 / (len(x) - 1) + variances[1] ** 2 / (len(y) - 1)
-    return _t_test(mean(x) - mean(y), np.sqrt(sum(variances)), sum(variances) ** 2 / weights)
+    df = _satterthwaite(variances, (len(x), len(y)))
+    return _t_test(mean(x) - mean(y), np.sqrt(sum(variances)), df)
 
 
 def welch_interval(x: Scores, y: Scores) -> Interval:
@@ -290,6 +314,12 @@ def _differences(x: Scores, y: Scores) -> Scores:
     return difference
 
 
+def _satterthwaite(variances: tuple[float, float], sizes: tuple[int, int]) -> float:
+    """Degrees of freedom of the sum of two means' `variances`, each estimated from so many members."""
+    weights = [v**2 / (n - 1) for v, n in zip(variances, sizes, strict=True)]
+    return float(sum(variances) ** 2 / sum(weights))
+
+
 def _t_test(difference: float, error: float, df: float) -> Outcome:
     statistic = difference / error
     return Outcome(float(statistic), float(df), float(2 * stats.t.sf(abs(statistic), df)))
@@ -320,32 +350,32 @@ def contrasts(
 ) -> pd.DataFrame:
     """One row for each environment and declared pair (arm, against); a Holm family of their own.
 
-    Columns are those of `statistics`, with the other arm's method in `against`.
+    Columns are those of `statistics` and, third, `against`: the other arm's method. Without pairs, a table
+    of the same columns without rows.
     """
     root = int(generator.integers(2**63))
     groups = _groups(scores[~scores["imported"]], ())
-    rows = [
-        {**_row(group, scores, against, root), "against": against}
+    found = [
+        (group, against)
         for arm, against in pairs_of_arms
         for group in groups
         if group["method"].iloc[0] == arm
     ]
-    if not rows:
-        return pd.DataFrame({name: [] for name in ("environment", "method", "against")})
-    table = pd.DataFrame(rows)
-    return _adjusted(table, [pd.Series(True, index=table.index)])
+    shown = found or [(scores.iloc[:1], "")]
+    table = pd.DataFrame([_row(group, scores, against, root) for group, against in shown])
+    table.insert(2, "against", [against for _, against in shown])
+    return _adjusted(table.iloc[: len(found)].copy(), [pd.Series(True, index=range(len(found)))])
 
 
 def _row(group: pd.DataFrame, scores: pd.DataFrame, against: str, root: int) -> dict[str, Any]:
     """One arm on one environment: what it scored, and how that compares with the arm `against`.
 
-    Its random stream depends on what the row is about, not on where it stands, so that the same records
+    Its random streams depend on what the row is about, not on where it stands, so that the same records
     give the same intervals in every table.
     """
     first = group.iloc[0]
     environment, imported = str(first["environment"]), bool(first["imported"])
-    about = "|".join(map(str, (environment, first["method"], first["setting"], imported, against)))
-    generator = np.random.default_rng([root, zlib.crc32(about.encode())])
+    about = (environment, first["method"], first["setting"], imported)
     other = scores[
         (scores["environment"] == environment)
         & (scores["setting"] == first["setting"])
@@ -358,11 +388,16 @@ def _row(group: pd.DataFrame, scores: pd.DataFrame, against: str, root: int) -> 
     training = _scored(group, "training_return").to_numpy()
     return {
         **_counts(group),
-        **_describe(x, environment, generator),
+        **_describe(x, environment, _stream(root, *about)),
         "training_mean": mean(training),
         "training_std": std(training),
-        **_compare(x, y, generator, paired=not imported),
+        **_compare(x, y, _stream(root, *about, against), paired=not imported),
     }
+
+
+def _stream(root: int, *about: Any) -> np.random.Generator:
+    """The random stream of one estimate, named by what it is about."""
+    return np.random.default_rng([root, zlib.crc32("|".join(map(str, about)).encode())])
 
 
 def _adjusted(table: pd.DataFrame, families: Sequence[pd.Series]) -> pd.DataFrame:
@@ -393,7 +428,7 @@ def _groups(scores: pd.DataFrame, methods: Sequence[str]) -> list[pd.DataFrame]:
 
 
 def _scored(members: pd.DataFrame, measure: str) -> pd.Series:
-    scored = members[members["score"].notna()]
+    scored = members[members[measure].notna()]
     return pd.Series(scored[measure].to_numpy(np.float64), index=scored["seed"])
 
 
@@ -440,11 +475,15 @@ def _compare(
     paired_x, paired_y = pairs(scored, baseline) if paired else (x[:0], y[:0])
     matched, welch = paired_t(paired_x, paired_y), welch_t(x, y)
     chance, gap = probability_interval(x, y, generator), welch_interval(x, y)
+    relative = improvement_interval(x, y)
     return {
+        "n_against": len(y),
         "mean_difference": mean(x) - mean(y),
         "mean_difference_low": gap.low,
         "mean_difference_high": gap.high,
         "improvement": improvement(x, y),
+        "improvement_low": relative.low,
+        "improvement_high": relative.high,
         "poi": probability_of_improvement(x, y),
         "poi_low": chance.low,
         "poi_high": chance.high,

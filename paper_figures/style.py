@@ -199,6 +199,19 @@ def exact_probability(p: float) -> str:
     return f"{p:.4g}" if math.isfinite(p) else MISSING
 
 
+def percent_interval(value: float, low: float, high: float) -> str:
+    """ "+30% [−9, +81]": signed, with the digits that the 95 % interval deserves, one decimal at most."""
+    if not math.isfinite(value):
+        return MISSING
+    if math.isnan(low) or math.isnan(high):
+        return f"{number(value, 0, signed=True)}%"
+    if math.isinf(low) or math.isinf(high):
+        return f"{number(value, 0, signed=True)}% [unbounded]"
+    decimals = min(1, decimals_for((high - low) / 4, value))
+    first, *ends = (number(each, decimals, signed=True) for each in (value, low, high))
+    return f"{first}% [{', '.join(ends)}]"
+
+
 def percent(value: float, signed: bool = False) -> str:
     """A percentage with one decimal."""
     text = number(value, 1, signed)

@@ -89,7 +89,7 @@ def render(layout: Layout, request: Request) -> None:
     artifact.write_values(table, request.output)
     artifact.write_csv(table, request.output)
     blocks = [comparison(layout, rows, table, request), against_baseline(table, request)]
-    blocks += between_arms(table, request)
+    blocks += between_arms(table, request)  # their values: the experiment's contrasts.parquet
     for suffix, text in ((".md", markdown(blocks)), (".tex", latex(blocks, layout.name))):
         artifact.write_text(text, request.output.with_suffix(suffix))
 
@@ -187,7 +187,9 @@ def _cell(row: Row, column: Column, table: pd.DataFrame, request: Request) -> li
         "mean": _ours(arm, style.number(arm["mean"], decimals), request.seeds),
         "std": style.number(arm["std"], decimals),
         "cv": style.percent(arm["cv"]),
-        "improvement": style.percent(arm["improvement"], signed=True),
+        "improvement": style.percent_interval(
+            *(arm[f"improvement{end}"] for end in ("", "_low", "_high"))
+        ),
     }[quantity]
     coarser = min(decimals, claimed_decimals(arm["paper_mean"] or "0"))
     difference = style.number(arm["difference"], coarser, signed=True)
@@ -226,7 +228,8 @@ def _notes(layout: Layout, table: pd.DataFrame, request: Request) -> tuple[str, 
         f"Ours: mean ± standard deviation (ddof = 1) over n = {request.seeds} seeds unless a cell says "
         f"otherwise; a seed's score is the mean return of {episodes} evaluation episodes. "
         "difference: our mean − the paper's. CV and improvement are of means over seeds, "
-        "improvement over PPO on the same environment.",
+        "improvement over PPO on the same environment, in brackets Fieller's 95 % interval for two independent "
+        "means.",
         *layout.notes,
     ]
     labels = dict(zip(table["method"], table["label"], strict=True))
@@ -246,8 +249,22 @@ def _notes(layout: Layout, table: pd.DataFrame, request: Request) -> tuple[str, 
             "Arms marked (imported) were not trained here; an imported seed's score is the mean of the "
             f"training returns in the last {100 * TAIL:g} % of its own steps, however many those are. It is "
             "compared with PPO's training return, without pairing, and in a Holm family of its own."
+            f"{_other_lengths(table, request)}"
         )
     return tuple(notes)
+
+
+def _other_lengths(table: pd.DataFrame, request: Request) -> str:
+    """Imported runs whose last step is not our step budget, in a sentence; empty where there are none."""
+    scores = request.read("scores")
+    runs = scores[scores["imported"] & scores["environment"].isin(table["environment"])]
+    said = []
+    for (method, environment), arm in runs.groupby(["method", "environment"], sort=False):
+        planned, low, high = request.steps[environment], arm["steps"].min(), arm["steps"].max()
+        if low != planned or high != planned:
+            steps = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+            said.append(f"{method} on {environment}: {steps} steps, ours {planned:,}")
+    return f" Runs of another length: {'; '.join(said)}." if said else ""
 
 
 def against_baseline(table: pd.DataFrame, request: Request) -> Block:
@@ -262,7 +279,7 @@ def against_baseline(table: pd.DataFrame, request: Request) -> Block:
                 arm["label"] + ("†" if _lost(arm) else ""),
                 f"{arm['n']}",
                 style.interval(arm["iqm"], arm["iqm_low"], arm["iqm_high"], decimals),
-                style.number(arm["training_mean"], decimals),
+                style.mean_and_std(arm["training_mean"], arm["training_std"]),
                 style.interval(arm["poi"], arm["poi_low"], arm["poi_high"], 2),
                 _with_holm(arm["paired_p"], arm["paired_p_holm"]),
                 _with_holm(arm["welch_p"], arm["welch_p_holm"]),
@@ -278,7 +295,7 @@ def against_baseline(table: pd.DataFrame, request: Request) -> Block:
         "Comparisons are with PPO on the same environment; Holm's family is this experiment's "
         "comparisons with PPO, so one comparison can have another adjusted p in another table. "
         f"{request.scale_words}{_no_evidence(request)}.",
-        f"training: mean return of training episodes, actions sampled, in the last {100 * TAIL:g} % of the "
+        f"training return: mean over training episodes, actions sampled, in the last {100 * TAIL:g} % of the "
         "steps; on some tasks it is far from what the deterministic policy scores (on Ant-v4 standing "
         "still pays 1000 an episode). Means over members that are left after others diverged flatter "
         "their arm.",
@@ -290,27 +307,32 @@ def against_baseline(table: pd.DataFrame, request: Request) -> Block:
         "means that an uncorrected two-sided 5 % t-test at these n finds with 80 % probability; with "
         "Holm's correction it is larger.",
     )
-    heads = ("Environment", "Arm", "n", "IQM", "training", "P(arm > PPO)", "paired t, p (Holm)")
-    more = ("Welch, p (Holm)", "Wilcoxon p", "d", "MDE")
+    heads = ("Environment", "Arm", "n", "IQM", "training return", "P(arm > PPO)")
+    more = ("paired t, p (Holm)", "Welch, p (Holm)", "Wilcoxon p", "d", "MDE")
     title = "Estimates and comparisons with PPO"
     return Block(title, (), (*heads, *more), tuple(rows), 2, notes)
 
 
 def between_arms(table: pd.DataFrame, request: Request) -> list[Block]:
-    """The contrasts that the experiment declares besides its baseline; nothing where there are none."""
-    contrasts = request.read("contrasts")
-    if contrasts.empty:
-        return []
-    labels = dict(zip(table["method"], table["label"], strict=True))
+    """The contrasts that the experiment declares between arms of this table; none where there are none."""
+    arms = table.set_index(["environment", "method"])
+    names = (
+        arms["label"] + ["†" if _lost(arm) else "" for arm in arms.to_dict("records")]
+    ).to_dict()
     rows = []
-    for pair in contrasts.to_dict("records"):
+    for pair in request.read("contrasts").to_dict("records"):
+        first, second = ((pair["environment"], pair[side]) for side in ("method", "against"))
+        if first not in names or second not in names:
+            continue
         decimals = style.decimals_for(pair["std"], pair["mean"])
         gap, low, high = (pair[f"mean_difference{end}"] for end in ("", "_low", "_high"))
         rows.append(
             (
                 pair["environment"],
-                f"{pair['label']} − {labels.get(pair['against'], pair['against'])}",
-                f"{pair['n']}",
+                f"{names[first]} − {names[second]}",
+                f"{pair['n']}"
+                if pair["n"] == pair["n_against"]
+                else "{n}, {n_against}".format(**pair),
                 style.interval(gap, low, high, decimals),
                 style.interval(pair["poi"], pair["poi_low"], pair["poi_high"], 2),
                 _with_holm(pair["paired_p"], pair["paired_p_holm"]),
@@ -325,7 +347,8 @@ def between_arms(table: pd.DataFrame, request: Request) -> list[Block]:
         "Contrasts that this experiment declares, with 95 % Welch intervals; they are a Holm family of "
         f"their own. {request.scale_words}{_no_evidence(request)}.",
     )
-    return [Block("Contrasts between arms", (), (*heads, *more), tuple(rows), 2, notes)]
+    block = Block("Contrasts between arms", (), (*heads, *more), tuple(rows), 2, notes)
+    return [block] if rows else []
 
 
 def _no_evidence(request: Request) -> str:

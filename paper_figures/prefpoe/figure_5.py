@@ -172,7 +172,7 @@ def heatmap(axes: Axes, table: pd.DataFrame, statistics: pd.DataFrame) -> None:
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     arm_ticks(axes, statistics, offset=0.5)
-    axes.set_xlabel("part of training (% of the steps; ◇: paper, early and final)", labelpad=1.5)
+    axes.set_xlabel("% of the steps (◇: paper, early and final)", labelpad=1.5)
 
 
 def arm_ticks(axes: Axes, statistics: pd.DataFrame, offset: float = 0.0) -> None:

@@ -67,3 +67,18 @@ def test_assumptions_state_the_settings_that_are_trained() -> None:
         f"preference-loss-coef = {settings.preference_coefficient}",
     ):
         assert value in " ".join(text.split())
+
+
+def test_contributing_lists_the_cells_of_quick() -> None:
+    text = Path("CONTRIBUTING.md").read_text(encoding="utf-8")
+    _, plan = load_paper(PAPER)
+    cells = {shard.cell.environment: {} for shard in plan.all_shards("quick").values()}
+    for shard in plan.all_shards("quick").values():
+        cells[shard.cell.environment][shard.cell.method] = shard.cell.steps
+    assert f"{sum(map(len, cells.values()))} cells, five members each" in text
+    for environment, methods in cells.items():
+        (row,) = [line for line in text.splitlines() if line.startswith(f"| {environment} |")]
+        _, _, steps, names, count, *_ = (entry.strip() for entry in row.split("|"))
+        assert {int(steps.replace(",", ""))} == set(methods.values())
+        assert set(names.split(", ")) == set(methods)
+        assert int(count) == len(methods)
