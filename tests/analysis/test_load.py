@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -48,6 +49,31 @@ def test_every_planned_member_is_a_row(plan: Plan, records, scratch, write, find
     assert curves[["seed", "step", "return_mean", "episodes"]].to_numpy().tolist() == [
         [seed, 1024, 1.5, 7] for seed in (0, 10, 42)
     ]
+
+
+def test_the_training_return_is_of_the_last_tenth_by_episodes(plan: Plan, records, write) -> None:
+    # 8192 steps in 4 bins: the last one alone reaches into the last 819 steps.
+    (shard, *_) = (s for s in plan.shards("smoke", "first") if s.cell.steps == 8192)
+    folder = write(shard, [(1.0,)] * 3)
+    record = load.find_record(shard, records)
+    assert record is not None
+    scores = load.member_scores(shard, record, folder)
+    assert scores["training_return"].isna().all()
+    curve = pd.DataFrame(
+        {"member": [0, 0, 0, 1], "step": [6144, 8192, 8192, 4096], "return_mean": [99.0, 1, 5, 7]}
+    ).assign(episodes=[9, 3, 1, 2])
+    ours = SimpleNamespace(curve=curve, meta={"shard": {"steps": 8192, "curve_rows": 4}})
+    assert load._training_return(ours, 0) == (3 * 1 + 1 * 5) / 4
+    assert np.isnan(load._training_return(ours, 1))
+
+
+def test_an_edge_rounded_up_is_not_in_the_last_tenth() -> None:
+    # Bin 36 of 40 ends at 0.9 · 16384 = 14745.6 steps, which the curve rounds to 14746.
+    curve = pd.DataFrame({"member": 0, "step": [14746, 15155], "return_mean": [1.0, 2.0]})
+    record = SimpleNamespace(
+        curve=curve.assign(episodes=1), meta={"shard": {"steps": 16384, "curve_rows": 40}}
+    )
+    assert load._training_return(record, 0) == 2.0
 
 
 def test_a_record_outlives_an_old_failure(plan: Plan, records, scratch, write, find) -> None:
@@ -102,6 +128,9 @@ def test_imported_runs_are_one_more_arm(plan: Plan, records, scratch, tmp_path: 
         ["theirs", 0, 3.5, 2, "done"],
         ["theirs", 1, 4.5, 2, "done"],
     ]
+    assert joined["training_return"].tolist() == joined["score"].tolist()
+    assert joined["steps"].tolist() == [2000, 2000]
+    assert scores["steps"].tolist()[:18] == [4096] * 9 + [8192] * 9
     assert joined["episode_std"].tolist() == pytest.approx([np.sqrt(0.5)] * 2)
     assert scores["imported"].tolist() == [False] * 18 + [True] * 2
     # Our curves there have 4096 / 4 = 1024 steps a row.

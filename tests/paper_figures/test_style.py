@@ -38,6 +38,23 @@ def test_probabilities_and_percentages() -> None:
     assert style.interval(0.8, math.nan, math.nan, 2) == "0.80"
 
 
+@pytest.mark.parametrize(
+    ("value", "low", "high", "text"),
+    [
+        (30.04, -9.2, 81.3, "+30% [−9, +81]"),
+        (321.34, 317.9, 324.8, "+321.3% [+317.9, +324.8]"),
+        (0.04, -0.01, 0.06, "0.0% [0.0, +0.1]"),
+        (30.04, -math.inf, math.inf, "+30% [unbounded]"),
+        (30.04, math.nan, math.nan, "+30%"),
+        (math.nan, math.nan, math.nan, "—"),
+    ],
+)
+def test_an_improvement_has_the_digits_its_interval_deserves(
+    value: float, low: float, high: float, text: str
+) -> None:
+    assert style.percent_interval(value, low, high) == text
+
+
 def test_every_method_has_its_own_look_in_every_figure() -> None:
     assert set(style.METHODS) >= set(METHODS)
     assert len(set(style.METHODS.values())) == len(style.METHODS)

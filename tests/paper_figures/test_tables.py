@@ -113,7 +113,8 @@ def test_our_cells_are_rounded_from_the_statistics(
     assert arm["std"] > 10
     _, _, returns, improvement, cv = cells(stem, "ours")[1]
     assert returns == f"{arm['mean']:.0f} ± {arm['std']:.0f}"
-    assert improvement == f"{arm['improvement']:+.1f}%"
+    ends = ", ".join(f"{arm[f'improvement_{end}']:+.0f}" for end in ("low", "high"))
+    assert improvement == f"{arm['improvement']:+.0f}% [{ends}]".replace("-", "−")
     assert cv == f"{arm['cv']:.1f}%"
     assert cells(stem, "difference")[1][2] == f"{arm['mean'] - 3282:+.0f}".replace("-", "−")
 
@@ -131,6 +132,23 @@ def test_lost_members_are_shown_and_imported_arms_come_last(draw: Draw, damaged:
     notes = " ".join(table.notes)
     assert "PrefPoE (equations): n = 2 of 5 (2 diverged, 1 failed) on HalfCheetah-v4" in notes
     assert "PPO + linear fusion: n = 0 of 5 (5 missing)" in notes
+
+
+def test_imports_of_another_length_are_named(draw: Draw, damaged: Path) -> None:
+    notes = " ".join(first_table(draw("table_1", damaged)).notes)
+    lengths = (
+        "HalfCheetah-v4: 40,960 steps, ours 49,152; reference_ppo on Ant-v4: 40,960 steps, ours"
+    )
+    assert f"Runs of another length: reference_ppo on {lengths} 16,384." in notes
+    assert "compared with PPO's training return, without pairing" in notes
+
+
+def test_contrasts_stand_where_both_arms_do(draw: Draw, damaged: Path, empty: Path) -> None:
+    block = read_markdown(draw("table_1", damaged).with_suffix(".md").read_text("utf-8"))[2]
+    assert block.rows[0][1] == "PrefPoE (released artefact) − PPO, artefact's architecture†"
+    assert block.rows[0][2] == "5, 1"
+    assert "Contrasts" not in draw("table_a_2", damaged).with_suffix(".md").read_text("utf-8")
+    assert "Contrasts" in draw("table_2", empty).with_suffix(".md").read_text("utf-8")
 
 
 def test_table_a_2_marks_means_of_fewer_members(draw: Draw, damaged: Path) -> None:
