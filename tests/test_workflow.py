@@ -21,7 +21,7 @@ def times(root: Path) -> dict[Path, int]:
 
 def test_all_makes_every_file_and_leaves_only_logs_in_scratch(reproduced: Tree) -> None:
     made = [reproduced.root / path for path in reproduced.request.paper_files("toy_paper")]
-    assert len(made) == 2 * 3 + 2 * 4
+    assert len(made) == 2 * 4 + 2 * 4
     assert [path for path in made if not path.is_file()] == []
     assert (reproduced.results / "report.html").is_file()
     assert len(reproduced.records()) == 5
