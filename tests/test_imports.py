@@ -13,7 +13,10 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 LAYERS = ("envs", "algorithms", "analysis", "paper_figures")
 FILES = sorted(path for layer in LAYERS for path in (REPOSITORY / layer).rglob("*.py"))
-HEAVY = ("torch", "envpool", "pandas", "pyarrow", "matplotlib", "scipy", "rich")
+HEAVY = (
+    *("torch", "envpool", "gymnasium", "pandas", "pyarrow", "safetensors"),
+    *("matplotlib", "scipy", "rliable", "rich"),
+)
 
 
 def imported(path: Path) -> Iterator[str]:
