@@ -2,7 +2,8 @@
 
 It is a process of its own. Shards tell it how far they are in `results/scratch/*/progress.json`, records
 tell it what is done. What Snakemake and its jobs print meanwhile goes through a pipe to the view, which
-prints it above the bars; without a terminal there is no view, and the output is left alone.
+prints it above the bars; without a terminal there is no view, and the output is left alone. Should the
+view end before the workflow, the output goes to the terminal again and the workflow goes on.
 Importing this module loads neither torch, pandas nor rich.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import json
+import math
 import os
 import signal
 import subprocess
@@ -32,7 +34,15 @@ if TYPE_CHECKING:
 REFRESH_SECONDS = 0.5
 SILENT_SECONDS = 60.0
 STDOUT, STDERR = 1, 2
-TOLD = {"shard", "step", "steps", "steps_per_second", "phase", "updated", "pid"}
+TOLD = {
+    "shard": str,
+    "step": int,
+    "steps": int,
+    "steps_per_second": int | float,
+    "phase": str,
+    "updated": int | float,
+    "pid": int,
+}
 CHATTER = ("Select jobs to execute", "Execute ")
 
 
@@ -46,6 +56,7 @@ class View:
     started: float = field(default_factory=time.time)
     _process: subprocess.Popen[bytes] | None = None
     _saved: dict[int, int] = field(default_factory=dict)
+    _restoring: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self) -> None:
         """Show the view, and send this process's output through it, if stderr is a terminal."""
@@ -53,29 +64,49 @@ class View:
             return
         command = (sys.executable, "-m", "analysis.progress", "--papers", *self.folders)
         options = ("--scale", self.scale, "--results", str(self.results))
-        self._process = subprocess.Popen((*command, *options), stdin=subprocess.PIPE)
-        assert self._process.stdin is not None
+        reading, writing = os.pipe()
+        self._process = subprocess.Popen((*command, *options), stdin=reading)
         for descriptor in (STDOUT, STDERR):
             if os.isatty(descriptor):
                 self._saved[descriptor] = os.dup(descriptor)
-                os.dup2(self._process.stdin.fileno(), descriptor)
-        self._process.stdin.close()
+                os.dup2(writing, descriptor)
+        os.close(writing)
         atexit.register(self.stop)
+        watching = (self._process, reading)
+        threading.Thread(target=self._outlive, args=watching, daemon=True).start()
 
     def stop(self) -> None:
         """Give the terminal back. Does nothing where no view is shown."""
         sys.stdout.flush()
         sys.stderr.flush()
-        for descriptor, saved in self._saved.items():
-            os.dup2(saved, descriptor)
-            os.close(saved)
-        self._saved.clear()
+        self._restore()
         if self._process is not None:
             try:
                 self._process.wait(timeout=5)
             except subprocess.TimeoutExpired:
                 self._process.terminate()
             self._process = None
+
+    def _restore(self) -> None:
+        """Let this process write to the terminal again."""
+        with self._restoring:
+            for descriptor, saved in self._saved.items():
+                os.dup2(saved, descriptor)
+                os.close(saved)
+            self._saved.clear()
+
+    def _outlive(self, process: subprocess.Popen[bytes], reading: int) -> None:
+        """When the view ends, print in its place what is still written to its pipe.
+
+        This process holds the pipe's reading end as well, so no writer ever finds it closed; running
+        jobs have inherited the writing end.
+        """
+        process.wait()
+        self._restore()
+        with suppress(OSError):
+            while chunk := os.read(reading, 65536):
+                os.write(STDERR, chunk)
+        os.close(reading)
 
     def report_failures(self) -> None:
         """Say which shards failed since this workflow began, why, and where their logs lie."""
@@ -123,9 +154,17 @@ def time_left(shard: dict[str, Any]) -> str:
 
 def running(scratch: Path) -> list[dict[str, Any]]:
     """What every shard that wrote within the last minute tells, and every one that is still alive."""
-    shards = [told for _, told in read_all(scratch, "progress.json") if set(told) >= TOLD]
+    shards = [told for _, told in read_all(scratch, "progress.json") if complete(told)]
     now = time.time()
     return [told for told in shards if now - told["updated"] < SILENT_SECONDS or alive(told["pid"])]
+
+
+def complete(told: dict[str, Any]) -> bool:
+    """Whether a progress file holds all that the view shows, each of its kind."""
+    if not all(isinstance(told.get(key), kind) for key, kind in TOLD.items()):
+        return False
+    numbers = math.isfinite(told["updated"]) and math.isfinite(told["steps_per_second"])
+    return numbers and told["steps"] > 0 and 0 < told["pid"] < 2**31
 
 
 def alive(process: int) -> bool:
@@ -165,10 +204,11 @@ def pass_on(console: Console) -> None:
     """Print the lines that arrive on standard input, chatter left out, until the workflow closes it."""
     from rich.text import Text
 
-    for line in sys.stdin:
-        text = Text.from_ansi(line.rstrip("\n"))
-        if not text.plain.startswith(CHATTER):
-            console.print(text, soft_wrap=True)
+    for line in sys.stdin.buffer:
+        with suppress(Exception):  # a line that cannot be shown must not stop those that follow
+            text = Text.from_ansi(line.decode(errors="replace").rstrip("\n"))
+            if not text.plain.startswith(CHATTER):
+                console.print(text, soft_wrap=True)
 
 
 def watch(cells: list[list[Path]], scratch: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -98,9 +99,93 @@ def test_view_shows_bars_passes_output_on_and_ends_with_its_input(tmp_path: Path
     assert "0:15 left" in seen
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", "3", "null", '{"step": 1}', "{", ""])
+BROKEN = (
+    *("{}", "[]", "3", "null", '{"step": 1}', "{", ""),
+    *(
+        json.dumps(told(**change))
+        for change in (
+            {"updated": "now"},
+            {"steps": None},
+            {"steps": 0},
+            {"shard": 3},
+            {"steps_per_second": float("nan")},
+            {"pid": "1"},
+            {"pid": 2**70},
+        )
+    ),
+)
+
+
+@pytest.mark.parametrize("text", BROKEN)
 def test_a_file_that_tells_nothing_is_passed_over(text: str, tmp_path: Path) -> None:
     for name, content in (("odd", text), ("good", json.dumps(told()))):
         (tmp_path / name).mkdir()
         (tmp_path / name / "progress.json").write_text(content, encoding="utf-8")
     assert [shard["step"] for shard in running(tmp_path)] == [500]
+
+
+WORKFLOW = """
+import os, sys, time
+from pathlib import Path
+from analysis.progress import View
+view = View([{toy!r}], "smoke", Path({results!r}))
+view.start()
+{before}
+print("x" * 200_000)
+print("workflow goes on", flush=True)
+os.system("echo a job goes on")
+view.stop()
+print("workflow ends", flush=True)
+"""
+KILL_THE_VIEW = "view._process.kill(); time.sleep(0.5)"
+
+
+def in_a_terminal(code: str) -> tuple[int, str]:
+    """Run Python code with a terminal for its output; its exit status, and what the terminal showed."""
+    screen, terminal = pty.openpty()
+    process = subprocess.Popen(
+        (sys.executable, "-c", code),
+        stdout=terminal,
+        stderr=terminal,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+    )
+    os.close(terminal)
+    seen = b""
+    with contextlib.suppress(OSError):  # a terminal that nobody holds any more
+        while chunk := os.read(screen, 65536):
+            seen += chunk
+    os.close(screen)
+    return process.wait(timeout=60), seen.decode(errors="replace")
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param("", id="view lives"),
+        pytest.param(KILL_THE_VIEW, id="view is killed"),
+        pytest.param("view._process.kill()", id="view is killed while output comes"),
+        pytest.param(
+            "import signal; view._process.send_signal(signal.SIGSTOP); time.sleep(0.5);"
+            "import threading; threading.Timer(1, view._process.kill).start()",
+            id="view hangs and is killed while output waits",
+        ),
+        pytest.param('os.write(1, b"\\xff\\xfe not UTF-8\\n")', id="output is not text"),
+    ],
+)
+def test_the_workflow_goes_on_whatever_becomes_of_the_view(before: str, tmp_path: Path) -> None:
+    code = WORKFLOW.format(toy=str(TOY), results=str(tmp_path), before=before)
+    status, seen = in_a_terminal(code)
+    assert status == 0
+    for words in ("workflow goes on", "a job goes on", "workflow ends"):
+        assert words in seen
+
+
+def test_odd_progress_files_do_not_end_the_view(tmp_path: Path) -> None:
+    for index, text in enumerate((*BROKEN, json.dumps(told()))):
+        (tmp_path / "scratch" / str(index)).mkdir(parents=True)
+        (tmp_path / "scratch" / str(index) / "progress.json").write_text(text, encoding="utf-8")
+    wait = "time.sleep(3); assert view._process.poll() is None"
+    status, seen = in_a_terminal(WORKFLOW.format(toy=str(TOY), results=str(tmp_path), before=wait))
+    assert status == 0
+    assert "100 steps/s" in seen
+    assert "workflow ends" in seen
