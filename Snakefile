@@ -46,6 +46,7 @@ rule all:
         [request.all_records(paper) for paper in request.by_name],
         [request.paper_files(paper) for paper in request.by_name],
         request.report,
+        request.ledger,
 
 
 rule report:
@@ -53,10 +54,11 @@ rule report:
         [request.paper_files(paper) for paper in request.by_name],
         REPORT_CODE,
     output:
-        request.report,
+        page=request.report,
+        ledger=request.ledger,
     shell:
         "{PYTHON} -m analysis.report --papers {FOLDERS:q} --scale {SCALE}"
-        " --results {request.results:q} --output {output:q} {IMPORTED:q}"
+        " --results {request.results:q} --output {output.page:q} {IMPORTED:q}"
 
 
 rule recorded:

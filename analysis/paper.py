@@ -6,9 +6,8 @@ Importing this module loads neither torch nor pandas, so the Snakefile may.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import Field
+from pydantic import field_validator
 
 from algorithms.cell import Plan, load_plan
 from algorithms.specification import SpecificationError, Strict, read_yaml
@@ -27,7 +26,14 @@ class Artifact(Strict):
     """A table or figure of the paper, and the experiment whose records it shows."""
 
     title: str
-    experiments: Annotated[tuple[str, ...], Field(min_length=1, max_length=1)]
+    experiments: tuple[str, ...]
+
+    @field_validator("experiments")
+    @classmethod
+    def _exactly_one(cls, experiments: tuple[str, ...]) -> tuple[str, ...]:
+        if len(experiments) != 1:
+            raise ValueError(f"must name exactly one experiment (names {len(experiments)})")
+        return experiments
 
 
 class Paper(Strict):

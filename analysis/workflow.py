@@ -1,6 +1,6 @@
 """What the Snakefile asks: which papers, which shards, and where each file lies.
 
-Importing this module loads neither torch nor pandas.
+Importing this module loads neither torch nor pandas; only `Request.check_imports` needs pandas.
 """
 
 from __future__ import annotations
@@ -97,6 +97,11 @@ class Request:
         """The page over all papers."""
         return f"{self.root}/report{self.suffix}.html"
 
+    @property
+    def ledger(self) -> str:
+        """What is trained and what is not, over all papers; imported runs do not count."""
+        return f"{self.root}/ledger.csv"
+
     def records(self, paper: str) -> str:
         """The paper's records folder."""
         return f"{self.root}/{paper}/records"
@@ -154,11 +159,11 @@ class Request:
     def check_imports(self) -> None:
         """Verify every imported csv. Raises SpecificationError before anything runs."""
         if self.imported:
-            from analysis.load import (
-                read_imported,  # here: it loads pandas, which is not always needed
-            )
+            from analysis import (
+                load,
+            )  # here: it loads pandas, which the Snakefile else does without
 
-            read_imported(self.imported)
+            load.read_imported(self.imported)
 
     def paper_files(self, paper: str) -> list[str]:
         """Everything drawn for a paper, statistics that no artifact shows included."""
@@ -189,9 +194,9 @@ def read_request(config: Mapping[str, Any]) -> Request:
             raise SpecificationError(f"config: imported: there is no file {path}")
     stems = [path.stem for path in imported]
     for path in imported:
-        if not re.fullmatch(r"[\w.-]+", path.stem):
+        if not re.fullmatch(r"[A-Za-z0-9_.-]+", path.stem):
             raise SpecificationError(
-                f"config: imported: {path.name!r} may have letters, digits, '_', '.' and '-' only"
+                f"config: imported: {path.name!r} may have letters A to Z, digits, '_', '.' and '-' only"
             )
     if len(set(stems)) < len(stems):
         raise SpecificationError(f"config: imported: file names must differ (got {stems})")

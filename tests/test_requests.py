@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import pytest
 
-from tests.workflow_runs import Tree
+from analysis.workflow import RULES
+from tests.workflow_runs import REPOSITORY, Tree
 
 
 def refused(tree: Tree, *arguments: str, **config: str) -> str:
@@ -32,9 +34,10 @@ def test_an_imported_file_is_checked_to_its_last_line(tree: Tree) -> None:
     assert not tree.records()
 
 
-def test_an_imported_file_with_an_odd_name_is_refused(tree: Tree) -> None:
-    (tree.root / "a{b}.csv").write_text("method,environment,seed,step,return\n", encoding="utf-8")
-    assert "'a{b}.csv' may have letters" in refused(tree, imported="a{b}.csv")
+@pytest.mark.parametrize("name", ["a{b}.csv", "a b.csv", "für.csv"])
+def test_an_imported_file_with_an_odd_name_is_refused(name: str, tree: Tree) -> None:
+    (tree.root / name).write_text("method,environment,seed,step,return\n", encoding="utf-8")
+    assert f"{name!r} may have letters" in refused(tree, imported=name)
 
 
 def test_claims_are_checked(tree: Tree) -> None:
@@ -45,14 +48,16 @@ def test_claims_are_checked(tree: Tree) -> None:
     assert "unknown key 'qoute'; allowed: " in error
 
 
-@pytest.mark.parametrize("experiments", ["[]", "[first, second]"])
-def test_an_artifact_shows_one_experiment(experiments: str, tree: Tree) -> None:
+@pytest.mark.parametrize(("experiments", "count"), [("[]", 0), ("[continuous, discrete]", 2)])
+def test_an_artifact_shows_one_experiment(experiments: str, count: int, tree: Tree) -> None:
     path = tree.root / "tests/toy_paper/paper.yaml"
     lines = path.read_text(encoding="utf-8").splitlines()
     at = next(i for i, line in enumerate(lines) if line.strip().startswith("experiments:"))
     lines[at] = lines[at].split(":")[0] + ": " + experiments
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    assert "paper.yaml: artifacts." in refused(tree)
+    error = refused(tree)
+    assert "paper.yaml: artifacts." in error
+    assert f"must name exactly one experiment (names {count})" in error
 
 
 def test_another_shards_record_is_refused(tree: Tree) -> None:
@@ -71,6 +76,12 @@ def test_a_damaged_record_is_refused(tree: Tree) -> None:
     record = tree.records()[0]
     (record / "curve.parquet").write_bytes(b"PAR1")
     assert "curve.parquet: missing or damaged" in refused(tree)
+
+
+def test_every_rule_of_the_snakefile_is_a_name_that_papers_may_not_have() -> None:
+    text = (REPOSITORY / "Snakefile").read_text(encoding="utf-8")
+    rules = re.findall(r"^rule (\w+):|^use rule \w+ as (\w+) ", text, flags=re.MULTILINE)
+    assert sorted(first or second for first, second in rules) == sorted(RULES)
 
 
 def test_a_paper_named_like_a_target_is_refused(tree: Tree) -> None:

@@ -24,6 +24,7 @@ def test_all_makes_every_file_and_leaves_only_logs_in_scratch(reproduced: Tree) 
     assert len(made) == 2 * 4 + 2 * 4
     assert [path for path in made if not path.is_file()] == []
     assert (reproduced.results / "report.html").is_file()
+    assert (reproduced.results / "ledger.csv").is_file()
     assert len(reproduced.records()) == 5
     scratch = reproduced.root / "results" / "scratch"
     assert {path.name for path in scratch.rglob("*") if path.is_file()} == {"train.log"}
