@@ -223,9 +223,17 @@ def _print_table(table: pd.DataFrame, words: Sequence[str], console: Console) ->
 
 def write_ledger(entries: Ledger, folder: Path) -> None:
     """Write the cells to `folder`/ledger.csv. Raises RecordError if it cannot be written."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with atomic_path(folder / "ledger.csv") as temporary:
         entries.cells.to_csv(temporary, index=False)
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` and those above it. Raises RecordError naming it if that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordError(f"{folder}: cannot be written: {error}") from error
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import base64
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,10 +22,11 @@ from markupsafe import Markup, escape
 from algorithms.cell import SCALES
 from algorithms.records import atomic_path
 from algorithms.specification import SpecificationError
-from analysis.ledger import Ledger, ledger, write_ledger
+from analysis.ledger import Ledger, ledger, make_folder, write_ledger
 from analysis.load import STATUSES, find_record, member_scores
-from analysis.workflow import PaperFolder, Request, read_request
+from analysis.workflow import DEFAULTS, PaperFolder, Request, read_request
 
+WORKFLOW_PAGE = "workflow.html"
 VERSION_KEYS = (
     "python",
     "commit",
@@ -101,14 +103,27 @@ def write(request: Request, output: Path) -> None:
     environment.filters |= {"label": artifact_label, "code": code}
     page = environment.get_template("report.html.j2").render(
         scale=request.scale,
-        workflow_page=(output.parent / "workflow.html").is_file(),
+        workflow_page=(output.parent / WORKFLOW_PAGE).is_file(),
+        workflow_command=workflow_command(request, output.parent / WORKFLOW_PAGE),
         notes=sorted({entry.plan.scales[request.scale].note for entry in request.papers}),
         imported=[path.name for path in request.imported],
         papers=[_paper(entry, request, state, output) for entry in request.papers],
     )
-    output.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(output.parent)
     with atomic_path(output) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
+
+
+def workflow_command(request: Request, page: Path) -> str:
+    """The command by which Snakemake writes its own page on the workflow of `request` to `page`."""
+    given = {
+        "papers": ",".join(entry.folder.as_posix() for entry in request.papers),
+        "scale": request.scale,
+        "results": request.results.as_posix(),
+        "imported": ",".join(path.as_posix() for path in request.imported),
+    }
+    settings = [f"{key}={value}" for key, value in given.items() if value != DEFAULTS[key]]
+    return shlex.join(["snakemake", "all", "--report", page.as_posix(), "--config", *settings])
 
 
 def artifact_label(name: str) -> str:

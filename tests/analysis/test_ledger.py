@@ -174,6 +174,21 @@ def test_a_narrow_terminal_folds_and_hides_nothing(paper, results, write, find) 
     assert "Stale records" in screen.getvalue()
 
 
+@pytest.mark.parametrize("taken", ["results/smoke", "results/smoke/ledger.csv"])
+def test_what_cannot_be_written_is_one_line(
+    taken: str, paper, results, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / taken).parent.mkdir(parents=True)
+    if taken.endswith(".csv"):
+        (tmp_path / taken).mkdir()
+    else:
+        (tmp_path / taken).touch()
+    command = ["--papers", str(paper), "--scale", "smoke", "--results", str(results)]
+    assert module.main(command) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {tmp_path / taken}: cannot be written: ")
+
+
 def test_a_wrong_scale_is_one_line(paper, results, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["--papers", str(paper), "--scale", "paper", "--results", str(results)]
     assert module.main(command) == 2

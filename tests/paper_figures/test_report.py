@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -76,6 +77,26 @@ def test_the_page_loads_nothing_and_its_links_lead_somewhere(page: tuple[Path, s
             assert link[1:] in found.ids
         else:
             assert (output.parent / link).is_file()
+
+
+def test_the_workflow_page_is_linked_where_it_is_and_named_where_it_is_not(
+    page: tuple[Path, str], tmp_path: Path
+) -> None:
+    output, text = page
+    assert "workflow.html" not in re.findall(r'href="([^"]*)"', text)
+    assert "There was no workflow page beside this one when it was drawn" in text
+    command = f"snakemake all --report {output.parent / 'workflow.html'} --config papers={PAPER} "
+    assert command in text
+    shutil.copytree(output.parents[2], tmp_path, dirs_exist_ok=True)
+    beside = tmp_path / "results" / "quick"
+    (beside / "workflow.html").touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        options = ["--papers", PAPER, "--scale", "quick", "--results", str(beside.parent)]
+        assert report.main([*options, "--output", str(beside / "report.html")]) == 0
+    linked = (beside / "report.html").read_text(encoding="utf-8")
+    assert re.findall(r'href="([^"]*)"', linked).count("workflow.html") == 2
+    assert "There was no workflow page" not in linked
 
 
 def test_the_page_shows_tables_assumptions_and_scale(page: tuple[Path, str]) -> None:
