@@ -11,7 +11,6 @@ from hypothesis import settings
 
 from tests.workflow_runs import Tree, copy_repository
 
-
 # No test is about time: a busy machine must not fail one.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
