@@ -5,6 +5,7 @@ Both show a sign s = ±1, drawn anew at each of five steps, and how far the epis
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 STEPS = 5
 
 
-class _Probe:
+class _Probe(ABC):
     """Five steps with a new random sign each; a step after the last resets, as EnvPool does."""
 
     def __init__(self, seeds: Sequence[int]) -> None:
@@ -41,8 +42,9 @@ class _Probe:
         terminated = ~over & (self._elapsed[index] == STEPS)
         return self._observe(index), reward, terminated, np.zeros(len(index), dtype=bool)
 
+    @abstractmethod
     def _reward(self, action: NDArray[Any], index: NDArray[np.int32]) -> NDArray[np.float64]:
-        raise NotImplementedError
+        """What the copies `index`, whose step is counted already, are paid for `action`."""
 
     def _observe(self, index: NDArray[np.int32]) -> NDArray[np.float64]:
         return np.stack((self._sign[index], self._elapsed[index] / STEPS), axis=-1)
