@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from algorithms.distributions import Distribution
+from algorithms.distributions import DiagonalGaussian, Distribution
 from algorithms.methods import ppo
 from algorithms.methods.ppo import HEAD_GAIN, Batch, Diagnostics, Hyperparameters, critic
 from algorithms.networks import TRUNK_GAIN, Parameters, init_mlp
@@ -64,6 +64,10 @@ def loss(
         "consistency_loss": consistency,
         "main_entropy": main.entropy().mean(),
         "preference_entropy": preference.entropy().mean(),
+        "advantage_correlation": _correlation(
+            batch.advantage, preference.log_prob(batch.action).detach()
+        ),
+        **_agreement(main, preference, fused, hyper),
     }
 
 
@@ -95,3 +99,46 @@ def _fuse(
         return main.average(preference)
     fused = main.product(preference, hyper["fusion_weight"], settings.precision_epsilon)
     return fused.clamp_std(settings.std_range)
+
+
+def _correlation(x: Tensor, y: Tensor) -> Tensor:
+    """Pearson's r of `x` and `y` [B]; 0 where one of them is constant."""
+    x, y = x - x.mean(), y - y.mean()
+    return (x * y).sum() / ((x * x).sum() * (y * y).sum() + 1e-24).sqrt()
+
+
+def _agreement(
+    main: Distribution, preference: Distribution, fused: Distribution, hyper: Hyperparameters
+) -> Diagnostics:
+    """How far Gaussian experts agree, averaged over states: traces (Theorem 2), mean norms (Figure A.2).
+
+    `preference_share` is the preference expert's part of the product's precision, `trace_excess` the largest
+    tr Σ_fused − min(tr Σ_θ, tr Σ_pref) of any state: positive where the bound after Eq. 5 does not hold.
+    """
+    if not (
+        isinstance(main, DiagonalGaussian)
+        and isinstance(preference, DiagonalGaussian)
+        and isinstance(fused, DiagonalGaussian)
+    ):
+        return {}
+    traces = [expert.std.square().sum(-1) for expert in (main, preference, fused)]
+    weighted = hyper["fusion_weight"] / preference.std.square()
+    named = {
+        "main_trace": traces[0],
+        "preference_trace": traces[1],
+        "fused_trace": traces[2],
+        "preference_share": weighted / (weighted + 1 / main.std.square()),
+        "main_mean_norm": _norm(main.mean),
+        "fused_mean_norm": _norm(fused.mean),
+        "main_difference": _norm(fused.mean - main.mean),
+        "preference_difference": _norm(fused.mean - preference.mean),
+    }
+    excess = (traces[2] - torch.minimum(traces[0], traces[1])).max()
+    return {name: value.detach().mean() for name, value in named.items()} | {
+        "trace_excess": excess.detach()
+    }
+
+
+def _norm(vectors: Tensor) -> Tensor:
+    """Euclidean norm of each vector: [B, A] → [B]."""
+    return vectors.square().sum(-1).sqrt()

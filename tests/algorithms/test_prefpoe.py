@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Independent, Normal, kl_divergence
 
 from algorithms import distributions
+from algorithms.distributions import DiagonalGaussian
 from algorithms.methods import ppo, prefpoe
 from algorithms.methods.ppo import Batch
 from algorithms.networks import Parameters
@@ -121,6 +122,8 @@ def written_out(
     loss_pref = loss_pref + s.entropy_sign * s.alpha * entropy
     loss_cons = kl_divergence(fused, preference).mean()
     total = loss_ppo + s.preference_coefficient * loss_pref + s.consistency_coefficient * loss_cons
+    log_probs = preference.log_prob(batch.action)
+    correlation = torch.corrcoef(torch.stack((batch.advantage, log_probs)))[0, 1]
     return total, {
         "policy_loss": policy_loss,
         "preference_loss": loss_pref,
@@ -128,7 +131,29 @@ def written_out(
         "entropy": fused.entropy().mean(),
         "main_entropy": main.entropy().mean(),
         "preference_entropy": entropy,
+        "advantage_correlation": correlation,
     }
+
+
+def test_agreement_of_two_experts_by_hand() -> None:
+    """σ² = 1 and 0.25 in both dimensions, λ = 0.4: precisions 1 and 1.6, so the fused variance is 1 / 2.6."""
+    main = DiagonalGaussian(torch.tensor([[3.0, 4.0]]), torch.ones(1, 2))
+    preference = DiagonalGaussian(torch.zeros(1, 2), torch.full((1, 2), 0.5))
+    weight = torch.tensor(0.4)
+    fused = main.product(preference, weight)
+    seen = prefpoe._agreement(main, preference, fused, {"fusion_weight": weight})
+    by_hand = {
+        "main_trace": 2.0,
+        "preference_trace": 0.5,
+        "fused_trace": 2 / 2.6,
+        "preference_share": 1.6 / 2.6,
+        "main_mean_norm": 5.0,
+        "fused_mean_norm": 5 / 2.6,
+        "main_difference": 5 * 1.6 / 2.6,
+        "preference_difference": 5 / 2.6,
+        "trace_excess": 2 / 2.6 - 0.5,
+    }
+    assert {name: float(value) for name, value in seen.items()} == pytest.approx(by_hand)
 
 
 ARMS = [
