@@ -4,6 +4,7 @@
     snakemake prefpoe                        one paper
     snakemake prefpoe_table_1                one table or figure
     snakemake recorded                       train nothing, draw what is recorded
+    snakemake audit                          what holds of everything that the papers claim; trains nothing
     snakemake all --config scale=paper       another scale; also papers=…, results=…, imported=….csv
 """
 
@@ -34,7 +35,7 @@ STATISTICS_CODE = ["analysis/load.py", "analysis/statistics.py", "algorithms/set
 
 
 wildcard_constraints:
-    paper="|".join(request.by_name),
+    paper="|".join({*request.by_name, *(folder.name for folder in request.audited)}),
     environment="[^/]+",
     method="[^/-]+",
     hash="[0-9a-f]{12}",
@@ -65,6 +66,47 @@ rule recorded:
     shell:
         "{PYTHON} -m paper_figures.recorded --papers {FOLDERS:q} --scale {SCALE}"
         " --results {request.results:q} {IMPORTED:q}"
+
+
+# The audit has no output that Snakemake knows of: it takes seconds, and prints its summary whenever it is asked.
+rule audit:
+    input:
+        request.evidence,
+    params:
+        folders=[str(folder) for folder in request.audited],
+    shell:
+        "{PYTHON} -m analysis.audit {params.folders:q} --evidence {input:q}"
+        " --results {request.results:q} --output {request.audit:q}"
+
+
+def module(wildcards):
+    """A paper's folder as Python names it."""
+    (folder,) = (path for path in request.audited if path.name == wildcards.paper)
+    return ".".join(folder.parts)
+
+
+rule witnesses:
+    input:
+        lambda wildcards: f"{module(wildcards).replace('.', '/')}/witnesses.py",
+    output:
+        f"{request.audit}/{{paper}}/witnesses.json",
+    params:
+        module=module,
+    shell:
+        "{PYTHON} -m {params.module}.witnesses --output {output:q}"
+
+
+rule released:
+    input:
+        lambda wildcards: f"{module(wildcards).replace('.', '/')}/released.py",
+        request.checkpoint or [],
+    output:
+        f"{request.audit}/{{paper}}/released-{{checkpoint}}.json",
+    params:
+        module=module,
+        given=["--checkpoint", str(request.checkpoint)] if request.checkpoint else [],
+    shell:
+        "{PYTHON} -m {params.module}.released {params.given:q} --output {output:q}"
 
 
 # A record is identified by the hash in its path and needs no input: no file time retrains it.

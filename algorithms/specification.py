@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,11 +40,12 @@ class _UniqueKeyLoader(yaml.SafeLoader):  # type: ignore[misc]
 
 def _mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     keys = [loader.construct_object(key) for key, _ in node.value]
-    for key in keys:
+    for index, (key, (written, _)) in enumerate(zip(keys, node.value, strict=True)):
+        line = written.start_mark.line + 1
         if not isinstance(key, str | int | float | bool):
-            raise yaml.YAMLError(f"key {key!r} is no plain word (line {node.start_mark.line + 1})")
-        if keys.count(key) > 1:
-            raise yaml.YAMLError(f"key {key!r} stands twice (line {node.start_mark.line + 1})")
+            raise yaml.YAMLError(f"key {key!r} is no plain word (line {line})")
+        if key in keys[:index]:
+            raise yaml.YAMLError(f"key {key!r} stands twice (line {line})")
     return {
         loader.construct_object(key): loader.construct_object(value, deep=True)
         for key, value in node.value
@@ -54,28 +57,73 @@ _UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG,
 
 def explain(error: ValidationError, place: str) -> str:
     """The first problem of a ValidationError as one line: place, key, what is wrong, the value."""
-    first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    got = "" if isinstance(first["input"], dict) else f" (got {first['input']!r})"
     more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{place}: {key + ': ' if key else ''}{message}{got}{more}"
+    return f"{place}: {problem(error.errors(include_url=False)[0])}{more}"
 
 
 def read_yaml(path: Path, model: type[Model]) -> Model:
-    """Parse `path` into `model`. Raises SpecificationError that names the file and the key."""
+    """Parse `path` into `model`. Raises SpecificationError: one line for each problem, with file, line and key."""
+    document = read_document(path)
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        lines = [
+            printable(f"{document.at(found['loc'])}: {problem(found)}")
+            for found in error.errors(include_url=False)
+        ]
+        raise SpecificationError("\n".join(lines)) from error
+
+
+@dataclass(frozen=True)
+class Document:
+    """A YAML file as Python data, and where each part of it stands."""
+
+    path: Path
+    data: Any
+    root: yaml.Node | None
+
+    def at(self, location: Sequence[str | int]) -> str:
+        """ "file:line" of the deepest part on the way to `location`, a chain of keys and indices; the file of ()."""
+        node, line = self.root, 0
+        for part in location:
+            if isinstance(node, yaml.MappingNode):
+                found = [pair for pair in node.value if pair[0].value == str(part)]
+                if not found:
+                    break
+                node, line = found[0][1], found[0][0].start_mark.line + 1
+            elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+                node = node.value[part]
+                line = node.start_mark.line + 1
+        return f"{self.path}:{line}" if line else str(self.path)
+
+
+def read_document(path: Path) -> Document:
+    """The YAML file at `path`. Raises SpecificationError."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise SpecificationError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise SpecificationError(f"{path}: not UTF-8 text: {error.reason}") from error
+    loader = _UniqueKeyLoader(text)
     try:
-        data = yaml.load(text, Loader=_UniqueKeyLoader)
-    except yaml.YAMLError as error:
+        root = loader.get_single_node()
+        return Document(path, None if root is None else loader.construct_document(root), root)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise SpecificationError(f"{path}: not valid YAML: {reason}") from error
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        raise SpecificationError(explain(error, str(path))) from error
+    finally:
+        loader.dispose()
+
+
+def problem(found: Any) -> str:
+    """ "key: what is wrong (got value)", from one entry of ValidationError.errors()."""
+    key = ".".join(str(part) for part in found["loc"])
+    message = found["msg"].removeprefix("Value error, ")
+    got = "" if isinstance(found["input"], dict) else f" (got {found['input']!r})"
+    return f"{key + ': ' if key else ''}{message}{got}"
+
+
+def printable(text: str) -> str:
+    """`text` as one line: what does not print is escaped."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)

@@ -1,144 +1,393 @@
 """A paper's `claims.yaml`: what the paper asserts, in its own words and digits.
 
 A claim keeps its number as a string, because "10.80" asserts more than "10.8". It stands beside the exact
-words that carry it, so that a reader can find it, and names the experiment, environment and method whose
-records would answer it.
+words that carry it, so that a reader can find it. A claim that follows from others (an improvement from two means)
+names them in `of`; a claim that records would answer names its experiment, environment and method.
+Importing this module loads neither torch nor pandas.
 """
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
-from algorithms.cell import load_plan
-from algorithms.settings import METHODS
-from algorithms.specification import SpecificationError, Strict, read_yaml
-from envs.registry import ENVIRONMENTS
+from algorithms.cell import Plan, load_plan
+from algorithms.specification import (
+    SpecificationError,
+    Strict,
+    explain,
+    printable,
+    problem,
+    read_document,
+)
+from analysis.reported import Reported, decimals, parse
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NUMERAL = re.compile(r"[+-]?\d+(\.\d+)?")
 Words = Annotated[str, Field(min_length=1)]
+Id = Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
+Ids = Annotated[
+    tuple[Id, ...],
+    BeforeValidator(lambda given: (given,) if isinstance(given, str) else given),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+"""One id, or a list of them."""
+Roles = Mapping[str, Literal["one", "many", "any"]]
+Relation = Literal["above", "below", "at least", "at most", "similar"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a kind of claim says, and what it must give: roles in `of`, a value, other fields."""
+
+    says: str
+    roles: Roles = field(default_factory=dict)
+    value: bool = True
+    needs: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+
+
+ONE_ARM: Roles = {"arm": "one"}
+TWO_ARMS: Roles = {"new": "one", "old": "one"}
+TWO: Roles = {"first": "one", "second": "one"}
+CELL = ("experiment", "environment", "method", "phase")
+KINDS: dict[str, Kind] = {
+    "mean": Kind(
+        'a mean over n units, maybe with its spread: "5375±581"',
+        optional=(*CELL, "n", "spread", "ddof", "outcome", "episodes"),
+    ),
+    "number": Kind("a number that stands alone: a count, a time, an entropy", optional=("n",)),
+    "minimum": Kind("the smallest of the units behind a mean", ONE_ARM),
+    "maximum": Kind("the largest of the units behind a mean", ONE_ARM),
+    "cv": Kind("100 · spread / mean of an arm", ONE_ARM),
+    "improvement": Kind(
+        "100 · (new − old) / |old|; over several pairs, their average",
+        {"new": "any", "old": "any"},
+    ),
+    "difference": Kind("first − second", TWO),
+    "ratio": Kind("first / second", TWO),
+    "average": Kind("the mean of its parts", {"parts": "many"}),
+    "sum": Kind("the sum of its parts", {"parts": "many"}),
+    "interval": Kind(
+        'a confidence interval of an arm\'s mean: "[5284, 5868]"', ONE_ARM, optional=("level",)
+    ),
+    "p_value": Kind("the p-value of a test of two arms", TWO_ARMS, optional=("test",)),
+    "width": Kind("the width of an interval", ONE_ARM),
+    "effect_size": Kind("Cohen's d of two arms", TWO_ARMS),
+    "comparison": Kind(
+        "how two reported numbers, or their spreads, compare",
+        TWO,
+        value=False,
+        needs=("relation",),
+        optional=("quantity",),
+    ),
+    "best": Kind(
+        "the best of a column, as printed in bold",
+        {"best": "one", "others": "many"},
+        value=False,
+        optional=("lower_is_better",),
+    ),
+    "ordering": Kind(
+        "how two methods compare where the paper prints no number: curves, wording",
+        value=False,
+        needs=("relation", "first_method", "second_method", "environments"),
+        optional=("experiment",),
+    ),
+    "theory": Kind(
+        "a theorem, proposition or identity, decided by a witness",
+        value=False,
+        needs=("witness",),
+    ),
+    "artefact": Kind(
+        "a property of what the authors released, decided by a witness",
+        value=False,
+        needs=("witness",),
+    ),
+    "statement": Kind(
+        "a statement that cannot be tested here, and why", value=False, needs=("untestable",)
+    ),
+}
+COMMON = (
+    "id",
+    "place",
+    "quote",
+    "kind",
+    "of",
+    "value",
+    "unit",
+    "same_as",
+    "note",
+    "untestable",
+    "witness",
+)
 
 
 class Claim(Strict):
-    """One checkable number of the paper.
+    """One checkable statement of the paper.
 
-    `value` is written as the paper prints it, without thousands separators and with an ASCII sign;
-    `n` is how many runs the paper says stand behind it, null where it does not say. early_return and
-    final_return are mean returns in the first and the last of the phases into which a paper divides training.
+    `value` is written as the paper prints it. `n` counts the units that a mean averages (seeds, unless `unit` says
+    otherwise), `episodes` those within a unit. `same_as` names a claim that reports the same quantity elsewhere.
     """
 
-    id: Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
+    id: Id
     place: Words
     quote: Words
-    kind: Literal["cell"]
-    experiment: Words
-    environment: Words
-    method: Words
-    quantity: Literal["mean", "std", "cv", "improvement", "early_return", "final_return"]
-    value: str
+    kind: Literal[
+        "mean", "number", "minimum", "maximum", "cv", "improvement", "difference", "ratio", "average", "sum",
+        "interval", "p_value", "width", "effect_size", "comparison", "best", "ordering", "theory", "artefact",
+        "statement",
+    ]  # fmt: skip
+    value: str | None = None
     unit: str | None = None
+    of: dict[str, Ids] = Field(default_factory=dict)
+    same_as: Id | None = None
+    note: str | None = None
     n: Annotated[int, Field(ge=1)] | None = None
+    episodes: Annotated[int, Field(ge=1)] | None = None
+    spread: Literal["std", "standard error", "95% interval", "unstated"] = "std"
+    ddof: Literal[0, 1] | None = None
+    outcome: Literal["real", "integer", "binary"] = "real"
+    level: Annotated[float, Field(gt=0, lt=100)] = 95.0
+    test: Literal["paired t", "welch", "student", "unstated"] = "unstated"
+    relation: Relation | None = None
+    quantity: Literal["value", "spread"] = "value"
+    lower_is_better: bool = False
+    experiment: Words | None = None
+    environment: Words | None = None
+    method: Words | None = None
+    phase: Literal["early", "final"] | None = None
+    first_method: Words | None = None
+    second_method: Words | None = None
+    environments: tuple[Words, ...] = ()
+    witness: Id | None = None
+    untestable: Words | None = None
+
+    @cached_property
+    def reported(self) -> Reported:
+        """The value, read. Raises ValueError for a claim without one."""
+        if self.value is None:
+            raise ValueError(f"{self.id} has no value")
+        return parse(self.value)
 
     @property
-    def number(self) -> float:
-        """The value as a number."""
-        return float(self.value)
+    def references(self) -> tuple[str, ...]:
+        """Every claim that this one names, in `of` and `same_as`."""
+        named = [name for role in self.of for name in self.role(role)]
+        return (*named, *([self.same_as] if self.same_as else []))
 
-    @property
-    def decimals(self) -> int:
-        """Digits that the paper prints after the decimal point."""
-        return decimals(self.value)
-
-    @field_validator("environment")
-    @classmethod
-    def _known_environment(cls, name: str) -> str:
-        if name not in ENVIRONMENTS:
-            raise ValueError(f"unknown environment; allowed: {', '.join(ENVIRONMENTS)}")
-        return name
-
-    @field_validator("method")
-    @classmethod
-    def _known_method(cls, name: str) -> str:
-        if name not in METHODS:
-            raise ValueError(f"unknown method; allowed: {', '.join(METHODS)}")
-        return name
+    def role(self, name: str) -> tuple[str, ...]:
+        """The ids in a role of `of`."""
+        return self.of.get(name, ())
 
     @field_validator("value")
     @classmethod
-    def _numeral(cls, value: str) -> str:
-        if not NUMERAL.fullmatch(value):
-            raise ValueError('must be a quoted decimal number such as "1276" or "10.8"')
+    def _is_printed(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse(value)
         return value
 
     @model_validator(mode="after")
-    def _value_stands_in_quote(self) -> Claim:
-        words = re.sub(r"(?<=\d),(?=\d{3})", "", self.quote)
-        if self.value.lstrip("+-") not in re.findall(r"\d+(?:\.\d+)?", words):
-            raise ValueError(f"value {self.value!r} does not stand in quote {self.quote!r}")
+    def _fits_its_kind(self) -> Claim:
+        problems = list(self._problems(KINDS[self.kind]))
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
+
+    def _problems(self, kind: Kind) -> Iterator[str]:
+        allowed = {*COMMON, *kind.needs, *kind.optional}
+        for name in sorted(self.model_fields_set - allowed):
+            yield f"{name} means nothing for kind {self.kind}; allowed: {', '.join(sorted(allowed))}"
+        for name in kind.needs:
+            if not getattr(self, name):
+                yield f"kind {self.kind} needs {name}"
+        if kind.value and self.value is None:
+            yield f"kind {self.kind} needs a value"
+        if set(self.of) != set(kind.roles):
+            roles = ", ".join(f"{name} ({many})" for name, many in kind.roles.items()) or "none"
+            yield f"kind {self.kind} takes in of: {roles} (got {', '.join(self.of) or 'none'})"
+        for name, many in kind.roles.items():
+            if many == "one" and len(self.role(name)) > 1:
+                yield f"of.{name} takes one claim (got {len(self.role(name))})"
+            if name in self.of and not self.role(name):
+                yield f"of.{name} is empty"
+        if self.kind == "improvement" and len(self.role("new")) != len(self.role("old")):
+            yield "of.new and of.old must name equally many claims"
+        if self.kind == "interval" and self.value is not None and self.reported.ends is None:
+            yield f'value must be an interval such as "[5284, 5868]" (got {self.value!r})'
+        if self.kind != "interval" and self.value is not None and self.reported.ends is not None:
+            yield f"value: kind {self.kind} takes no interval (got {self.value!r})"
+
+
+class Entries(Strict):
+    """The contents of `claims.yaml`, claims unread."""
+
+    title: str | None = None
+    claims: list[Any]
 
 
 class Claims(Strict):
-    """The contents of `claims.yaml`."""
+    """The contents of `claims.yaml`: an optional title, and the claims."""
 
+    title: str | None = None
     claims: tuple[Claim, ...]
 
-    @field_validator("claims")
-    @classmethod
-    def _unique_ids(cls, claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
-        ids = [claim.id for claim in claims]
-        twice = sorted({name for name in ids if ids.count(name) > 1})
-        if twice:
-            raise ValueError(f"id {twice[0]!r} stands twice; ids must differ")
-        return claims
 
-
-def decimals(value: str) -> int:
-    """Digits after the decimal point of a reported number: 1 for "10.8", 2 for "10.80", 0 for "1276"."""
-    exponent = Decimal(value).as_tuple().exponent
-    return max(0, -int(exponent))
+def read_claims(path: Path) -> Claims:
+    """Read a `claims.yaml`, whosever it is. Raises SpecificationError that lists every problem, a line each."""
+    document = read_document(path)
+    try:
+        entries = Entries.model_validate(document.data)
+    except ValidationError as error:
+        raise SpecificationError(explain(error, document.at(()))) from error
+    claims: list[Claim] = []
+    problems: list[str] = []
+    lines: dict[str, str] = {}
+    for index, entry in enumerate(entries.claims):
+        place = document.at(("claims", index))
+        try:
+            claim = Claim.model_validate(entry)
+        except ValidationError as error:
+            name = _written_id(entry) or f"claims.{index}"
+            problems += [
+                f"{document.at(('claims', index, *found['loc']))}: {name}: {problem(found)}"
+                for found in error.errors(include_url=False)
+            ]
+            continue
+        if claim.id in lines:
+            problems.append(f"{place}: id {claim.id!r} stands twice; ids must differ")
+        lines.setdefault(claim.id, place)
+        claims.append(claim)
+    problems += _broken_references(claims, lines, entries.claims)
+    if problems:
+        raise SpecificationError("\n".join(map(printable, problems)))
+    return Claims(title=entries.title, claims=tuple(claims))
 
 
 def load_claims(folder: Path) -> tuple[Claim, ...]:
-    """The claims of the paper in `folder`, each naming a cell of its plan. Raises SpecificationError."""
+    """The claims of the paper in `folder`, those with a cell found in its plan. Raises SpecificationError."""
     path = folder / "claims.yaml"
-    plan = load_plan(folder)
-    claims = read_yaml(path, Claims).claims
-    for claim in claims:
-        place = f"{path}: {claim.id}"
-        _require(claim.experiment, list(plan.experiments), f"{place}: experiment")
-        experiment = plan.experiments[claim.experiment]
-        _require(claim.method, list(experiment.methods), f"{place}: method")
-        environments = {name: None for steps in experiment.steps.values() for name in steps}
-        _require(claim.environment, list(environments), f"{place}: environment")
+    claims = read_claims(path).claims
+    if (folder / "experiments.yaml").is_file():
+        plan = load_plan(folder)
+        problems = [said for claim in claims for said in _not_in_plan(claim, plan)]
+        if problems:
+            raise SpecificationError("\n".join(f"{path}: {said}" for said in problems))
     return claims
 
 
-def _require(value: str, allowed: list[str], place: str) -> None:
-    if value not in allowed:
-        raise SpecificationError(
-            f"{place}: {value!r} is not in experiments.yaml; allowed: {', '.join(allowed)}"
-        )
-
-
 def reported(claims: tuple[Claim, ...], place: str) -> pd.DataFrame:
-    """What the paper prints at `place`, one row a claim in the order of the file.
+    """What the paper prints at `place`, one row for each number of a cell, in the order of the file.
 
-    Columns: environment, method, quantity, value (str, as printed), number (float), decimals (int).
+    Columns: environment, method, quantity (mean, std, cv, improvement, early_return, final_return), value (str,
+    as printed), number (float), decimals (int).
     """
     import pandas as pd  # here: the Snakefile checks claims and must stay light
 
-    rows = [
-        (c.environment, c.method, c.quantity, c.value, c.number, c.decimals)
-        for c in claims
-        if c.place == place
-    ]
+    by_id = {claim.id: claim for claim in claims}
+    rows = []
+    for claim in claims:
+        if claim.place != place or claim.kind not in ("mean", "cv", "improvement"):
+            continue
+        arm = cell_of(claim, by_id)
+        quantity = f"{arm.phase}_return" if arm.phase else claim.kind
+        printed, *spread = (part.strip() for part in str(claim.value).split("±"))
+        for name, text in ((quantity, printed), *(("std", part) for part in spread)):
+            plain = text.removesuffix("%").replace(",", "")
+            number = float(parse(plain).value)
+            rows.append((arm.environment, arm.method, name, plain, number, decimals(plain)))
     columns = ["environment", "method", "quantity", "value", "number", "decimals"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def cell_of(claim: Claim, by_id: Mapping[str, Claim]) -> Claim:
+    """The claim that says whose number this is: a mean itself, else the arm (or the new arm) that it is about."""
+    while claim.kind != "mean":
+        named = claim.role("arm") or claim.role("new")
+        if not named:
+            return claim
+        claim = by_id[named[0]]
+    return claim
+
+
+def _written_id(entry: Any) -> str | None:
+    """The id of an entry that may be no claim."""
+    given = entry.get("id") if isinstance(entry, dict) else None
+    return given if isinstance(given, str) else None
+
+
+def _broken_references(
+    claims: list[Claim], lines: Mapping[str, str], entries: list[Any]
+) -> Iterator[str]:
+    """References to claims that are not there, that go in a circle, or that lack what a check needs."""
+    written = {_written_id(entry) for entry in entries}
+    by_id = {claim.id: claim for claim in claims}
+    for claim in claims:
+        place = f"{lines[claim.id]}: {claim.id}"
+        for name in claim.references:
+            if name not in written:
+                yield f"{place}: refers to {name!r}, which is not there"
+            elif name in by_id and by_id[name].value is None and name != claim.same_as:
+                yield f"{place}: refers to {name!r}, which has no value"
+        if circle := _circle(claim, by_id):
+            yield f"{place}: refers to itself in a circle: {' → '.join(circle)}"
+        if claim.quantity == "spread":
+            for name in claim.references:
+                if name in by_id and "±" not in str(by_id[name].value):
+                    yield f"{place}: compares spreads, but {name!r} has none"
+        if claim.kind in ("interval", "p_value", "effect_size"):
+            for name in claim.references:
+                arm = by_id.get(name)
+                if arm is not None and arm.kind == "mean" and arm.n is None:
+                    yield f"{place}: kind {claim.kind} needs n of {name!r}"
+
+
+def _circle(claim: Claim, by_id: Mapping[str, Claim]) -> list[str] | None:
+    """A chain of references that leads from `claim` back to it, if there is one."""
+    waiting = [[claim.id]]
+    seen: set[str] = set()
+    while waiting:
+        chain = waiting.pop()
+        for name in by_id[chain[-1]].references if chain[-1] in by_id else ():
+            if name == claim.id:
+                return [*chain, name]
+            if name not in seen:
+                seen.add(name)
+                waiting.append([*chain, name])
+    return None
+
+
+def _not_in_plan(claim: Claim, plan: Plan) -> Iterator[str]:
+    """What a claim's cell names that experiments.yaml does not have."""
+    if claim.experiment is None:
+        return
+    if claim.experiment not in plan.experiments:
+        yield _unknown(claim, "experiment", claim.experiment, plan.experiments)
+        return
+    experiment = plan.experiments[claim.experiment]
+    environments = {name: None for steps in experiment.steps.values() for name in steps}
+    methods, places = [claim.method], [claim.environment]
+    if claim.kind == "ordering":
+        methods, places = [claim.first_method, claim.second_method], [*claim.environments]
+    for method in methods:
+        if method not in experiment.methods:
+            yield _unknown(claim, "method", method, experiment.methods)
+    for environment in places:
+        if environment not in environments:
+            yield _unknown(claim, "environment", environment, environments)
+
+
+def _unknown(claim: Claim, key: str, value: str | None, allowed: Any) -> str:
+    return f"{claim.id}: {key}: {value!r} is not in experiments.yaml; allowed: {', '.join(allowed)}"

@@ -63,3 +63,9 @@ def load_paper(folder: Path) -> tuple[Paper, Plan]:
                 f"{folder / 'paper.yaml'}: artifacts.{name}: there is no {folder / (name + '.py')}"
             )
     return paper, plan
+
+
+def artifact_label(name: str) -> str:
+    """ "Table A.2" for table_a_2, as the paper calls it."""
+    kind, _, number = name.partition("_")
+    return f"{kind.capitalize()} {number.replace('_', '.').upper()}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import os
 import re
 import shlex
 import sys
@@ -22,8 +23,10 @@ from markupsafe import Markup, escape
 from algorithms.cell import SCALES
 from algorithms.records import atomic_path
 from algorithms.specification import SpecificationError
+from analysis.audit.specification import read_specification
 from analysis.ledger import Ledger, ledger, make_folder, write_ledger
 from analysis.load import STATUSES, find_record, member_scores
+from analysis.paper import artifact_label
 from analysis.workflow import DEFAULTS, PaperFolder, Request, read_request
 
 WORKFLOW_PAGE = "workflow.html"
@@ -105,6 +108,7 @@ def write(request: Request, output: Path) -> None:
         scale=request.scale,
         workflow_page=(output.parent / WORKFLOW_PAGE).is_file(),
         workflow_command=workflow_command(request, output.parent / WORKFLOW_PAGE),
+        audit_page=_audit_page(request, output),
         notes=sorted({entry.plan.scales[request.scale].note for entry in request.papers}),
         imported=[path.name for path in request.imported],
         papers=[_paper(entry, request, state, output) for entry in request.papers],
@@ -112,6 +116,12 @@ def write(request: Request, output: Path) -> None:
     make_folder(output.parent)
     with atomic_path(output) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
+
+
+def _audit_page(request: Request, output: Path) -> str | None:
+    """The audit's page as seen from this one, where there is one."""
+    page = Path(request.audit) / "audit.html"
+    return Path(os.path.relpath(page, output.parent)).as_posix() if page.is_file() else None
 
 
 def workflow_command(request: Request, page: Path) -> str:
@@ -124,12 +134,6 @@ def workflow_command(request: Request, page: Path) -> str:
     }
     settings = [f"{key}={value}" for key, value in given.items() if value != DEFAULTS[key]]
     return shlex.join(["snakemake", "all", "--report", page.as_posix(), "--config", *settings])
-
-
-def artifact_label(name: str) -> str:
-    """ "Table A.2" for table_a_2, as the paper calls it."""
-    kind, _, number = name.partition("_")
-    return f"{kind.capitalize()} {number.replace('_', '.').upper()}"
 
 
 def code(text: str) -> Markup:
@@ -145,6 +149,7 @@ def _paper(entry: PaperFolder, request: Request, state: Ledger, output: Path) ->
     return {
         "name": entry.name,
         "paper": entry.paper,
+        "requirements": read_specification(entry.folder),
         "artifacts": [_artifact(name, entry, request, output) for name in drawn],
         "left_out": [name for name in entry.paper.artifacts if name not in drawn],
         "counts": {status: sum(told[status] for told in shards) for status in STATUSES},

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from algorithms.cell import SCALES, Plan, Shard, require_scale
-from algorithms.header import read_header, require_hash
+from algorithms.header import read_header, require_hash, sha256
 from algorithms.specification import SpecificationError
 from analysis.claims import load_claims
 from analysis.paper import Paper, load_paper
@@ -21,8 +21,19 @@ from analysis.paper import Paper, load_paper
 PAPERS = Path("paper_figures")
 PAPER_FILES = ("paper.yaml", "claims.yaml")
 ENDINGS = {"table": ("parquet", "csv", "tex", "md"), "figure": ("parquet", "csv", "pdf", "png")}
-DEFAULTS = {"papers": "", "scale": "quick", "results": "results", "imported": ""}
-RULES = ("all", "figure", "recorded", "report", "statistics", "table", "train")
+DEFAULTS = {"papers": "", "scale": "quick", "results": "results", "imported": "", "checkpoint": ""}
+RULES = (
+    "all",
+    "audit",
+    "figure",
+    "recorded",
+    "released",
+    "report",
+    "statistics",
+    "table",
+    "train",
+    "witnesses",
+)
 EXPERIMENT_FILES = tuple(
     f"{name}.parquet" for name in ("scores", "curves", "statistics", "contrasts")
 )
@@ -64,12 +75,18 @@ class PaperFolder:
 
 @dataclass(frozen=True)
 class Request:
-    """What one call of Snakemake is about, and the path of every file that it makes."""
+    """What one call of Snakemake is about, and the path of every file that it makes.
+
+    `papers` have experiments and are trained; `audited` are the folders with claims, of papers that have none yet
+    as well. `checkpoint` is a file that a paper's authors released, if the user has it.
+    """
 
     papers: tuple[PaperFolder, ...]
     scale: str
     results: Path
     imported: tuple[Path, ...]
+    audited: tuple[Path, ...]
+    checkpoint: Path | None
 
     @cached_property
     def by_name(self) -> dict[str, PaperFolder]:
@@ -101,6 +118,26 @@ class Request:
     def ledger(self) -> str:
         """What is trained and what is not, over all papers; imported runs do not count."""
         return f"{self.root}/ledger.csv"
+
+    @property
+    def audit(self) -> str:
+        """Where the audit lies: it looks at scale paper whatever the scale of this request."""
+        return (self.results / "audit").as_posix()
+
+    @property
+    def evidence(self) -> list[str]:
+        """What the audit reads beside claims and records: witnesses, and what was found in a release.
+
+        The checkpoint's checksum stands in the file's name, so that another file is another result.
+        """
+        released = "skipped" if self.checkpoint is None else sha256(self.checkpoint)[:12]
+        files = {"witnesses.py": "witnesses.json", "released.py": f"released-{released}.json"}
+        return [
+            f"{self.audit}/{folder.name}/{output}"
+            for folder in self.audited
+            for module, output in files.items()
+            if (folder / module).is_file()
+        ]
 
     def records(self, paper: str) -> str:
         """The paper's records folder."""
@@ -176,8 +213,8 @@ class Request:
 def read_request(config: Mapping[str, Any]) -> Request:
     """The request in Snakemake's `config`, all files of its papers read and checked.
 
-    Keys: papers (names below paper_figures, or folders), scale, results, imported (csv files); lists
-    may be given as comma strings. Raises SpecificationError naming the key, the value and what is
+    Keys: papers (names below paper_figures, or folders), scale, results, imported (csv files), checkpoint (a
+    released file, for the audit); lists may be given as comma strings. Raises SpecificationError naming the key, the value and what is
     allowed.
     """
     for key in config:
@@ -187,7 +224,13 @@ def read_request(config: Mapping[str, Any]) -> Request:
     scale = str(given["scale"])
     if scale not in SCALES:
         raise SpecificationError(f"config: scale: {scale!r}; allowed: {', '.join(SCALES)}")
-    papers = tuple(_read_paper(folder, scale) for folder in _folders(_listed(given["papers"])))
+    folders = _folders(_listed(given["papers"]))
+    trained = [folder for folder in folders if (folder / "experiments.yaml").is_file()]
+    papers = tuple(_read_paper(folder, scale) for folder in trained)
+    audited = tuple(folder for folder in folders if (folder / "claims.yaml").is_file())
+    checkpoint = Path(str(given["checkpoint"])) if given["checkpoint"] else None
+    if checkpoint is not None and not checkpoint.is_file():
+        raise SpecificationError(f"config: checkpoint: there is no file {checkpoint}")
     imported = tuple(Path(name) for name in _listed(given["imported"]))
     for path in imported:
         if not path.is_file():
@@ -200,7 +243,8 @@ def read_request(config: Mapping[str, Any]) -> Request:
             )
     if len(set(stems)) < len(stems):
         raise SpecificationError(f"config: imported: file names must differ (got {stems})")
-    return Request(papers, scale, Path(str(given["results"])), imported)
+    results = Path(str(given["results"]))
+    return Request(papers, scale, results, imported, audited, checkpoint)
 
 
 def _listed(value: Any) -> list[str]:

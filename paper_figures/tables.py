@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from analysis.claims import decimals as claimed_decimals
 from analysis.load import TAIL
+from analysis.reported import decimals as claimed_decimals
 from analysis.statistics import wilcoxon_smallest
 from paper_figures import artifact, style
 from paper_figures.artifact import Request

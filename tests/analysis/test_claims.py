@@ -1,108 +1,211 @@
-"""Claims keep the paper's digits, and a wrong one is refused by name."""
+"""Claims keep the paper's digits, name what they follow from, and wrong ones are refused all at once."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from algorithms.specification import SpecificationError
-from analysis.claims import decimals, load_claims, reported
+from analysis.claims import KINDS, Claim, Claims, load_claims, read_claims, reported
 
-CLAIM = {
-    "id": "table-1.target.prefpoe.mean",
+CLAIM: dict[str, Any] = {
+    "id": "table-1.target.prefpoe",
     "place": "Table 1",
     "quote": "-1.50 ± 0.2",
-    "kind": "cell",
+    "kind": "mean",
     "experiment": "first",
     "environment": "ProbeTarget-v0",
     "method": "prefpoe",
-    "quantity": "mean",
-    "value": "-1.50",
+    "value": "-1.50±0.2",
     "n": 5,
+}
+OLD = {**CLAIM, "id": "old", "method": "ppo", "value": "-2,000"}
+GAIN = {
+    "id": "gain",
+    "place": "Table 1",
+    "quote": "+99.9%",
+    "kind": "improvement",
+    "value": "+99.9%",
+    "of": {"new": CLAIM["id"], "old": "old"},
 }
 
 
-def write(paper: Path, *claims: dict[str, object]) -> Path:
-    text = yaml.safe_dump({"claims": list(claims)}, allow_unicode=True)
-    (paper / "claims.yaml").write_text(text, encoding="utf-8")
-    return paper
+def write(folder: Path, *claims: dict[str, Any]) -> Path:
+    text = yaml.safe_dump({"claims": list(claims)}, allow_unicode=True, sort_keys=False)
+    (folder / "claims.yaml").write_text(text, encoding="utf-8")
+    return folder
 
 
-def test_reported_keeps_the_digits_of_one_place(paper: Path) -> None:
-    spread = {**CLAIM, "id": "spread", "quantity": "std", "value": "0.2"}
+def problems(folder: Path, *claims: dict[str, Any]) -> list[str]:
+    with pytest.raises(SpecificationError) as caught:
+        load_claims(write(folder, *claims))
+    return str(caught.value).splitlines()
+
+
+def test_reported_splits_the_spread_and_inherits_the_cell(paper: Path) -> None:
+    early = {**CLAIM, "id": "early", "phase": "early", "value": "644"}
     elsewhere = {**CLAIM, "id": "elsewhere", "place": "Table 2"}
-    claims = load_claims(write(paper, CLAIM, spread, elsewhere))
-    assert (claims[0].n, claims[0].unit) == (5, None)
-    assert reported(claims, "Table 1").to_dict("records") == [
-        {
-            "environment": "ProbeTarget-v0",
-            "method": "prefpoe",
-            "quantity": quantity,
-            "value": value,
-            "number": number,
-            "decimals": digits,
-        }
-        for quantity, value, number, digits in (("mean", "-1.50", -1.5, 2), ("std", "0.2", 0.2, 1))
+    cv = {"id": "cv", "place": "Table 1", "quote": "13%", "kind": "cv", "value": "13.0%"}
+    claims = load_claims(
+        write(paper, CLAIM, OLD, GAIN, early, elsewhere, {**cv, "of": {"arm": CLAIM["id"]}})
+    )
+    rows = reported(claims, "Table 1")
+    assert set(rows["environment"]) == {"ProbeTarget-v0"}
+    told = rows[["method", "quantity", "value", "number", "decimals"]].itertuples(index=False)
+    assert [tuple(row) for row in told] == [
+        ("prefpoe", "mean", "-1.50", -1.5, 2),
+        ("prefpoe", "std", "0.2", 0.2, 1),
+        ("ppo", "mean", "-2000", -2000.0, 0),
+        ("prefpoe", "improvement", "+99.9", 99.9, 1),
+        ("prefpoe", "early_return", "644", 644.0, 0),
+        ("prefpoe", "cv", "13.0", 13.0, 1),
     ]
     assert reported(claims, "Table 9").empty
 
 
 @pytest.mark.parametrize(
-    ("value", "digits"), [("1276", 0), ("10.8", 1), ("10.80", 2), ("-12", 0), ("+14.0", 1)]
-)
-def test_decimals_count_trailing_zeros(value: str, digits: int) -> None:
-    assert decimals(value) == digits
-
-
-@pytest.mark.parametrize(
-    ("value", "quote"),
-    [("1276", "1,276 ± 67"), ("-12", "(−12% overall)"), ("321", "+321%"), ("5375", r"5375\pm581")],
-)
-def test_a_value_may_be_set_in_type(paper: Path, value: str, quote: str) -> None:
-    (claim,) = load_claims(write(paper, {**CLAIM, "value": value, "quote": quote}))
-    assert claim.value == value
-
-
-@pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"value": 1.5}, "claims.0.value: Input should be a valid string (got 1.5)"),
-        ({"value": "1.5e3"}, "claims.0.value: must be a quoted decimal number"),
-        ({"value": "about 7"}, "claims.0.value: must be a quoted decimal number"),
-        ({"value": "-1.5"}, "value '-1.5' does not stand in quote '-1.50 ± 0.2'"),
-        ({"quantity": "median"}, "claims.0.quantity: "),
-        ({"kind": "theorem"}, "claims.0.kind: "),
-        ({"n": 0}, "claims.0.n: "),
-        ({"place": ""}, "claims.0.place: "),
-        ({"id": "Table 1"}, "claims.0.id: "),
-        ({"environment": "Ant-v9"}, "claims.0.environment: unknown environment; allowed: Half"),
-        ({"method": "sac"}, "claims.0.method: unknown method; allowed: ppo, "),
-        ({"extra": 1}, "claims.0: unknown key 'extra'; allowed: "),
-        ({"experiment": "third"}, "prefpoe.mean: experiment: 'third' is not in experiments.yaml"),
-        (
-            {"method": "ppo_matched"},
-            "method: 'ppo_matched' is not in experiments.yaml; allowed: ppo",
-        ),
-        (
-            {"environment": "Ant-v4"},
-            "environment: 'Ant-v4' is not in experiments.yaml; allowed: Pro",
-        ),
+        ({"value": 1.5}, "value: Input should be a valid string (got 1.5)"),
+        ({"value": "about 7"}, 'value: must be a number as printed, such as "1276"'),
+        ({"value": None}, "kind mean needs a value"),
+        ({"value": "[1, 2]"}, "value: kind mean takes no interval (got '[1, 2]')"),
+        ({"kind": "theorem"}, "kind: Input should be 'mean', 'number'"),
+        ({"kind": "theory"}, "kind theory needs witness"),
+        ({"kind": "cv"}, "kind cv takes in of: arm (one) (got none)"),
+        ({"test": "welch"}, "test means nothing for kind mean; allowed: ddof, "),
+        ({"n": 0}, "n: Input should be greater than or equal to 1 (got 0)"),
+        ({"n": "five"}, "n: Input should be a valid integer"),
+        ({"place": ""}, "place: String should have at least 1 character"),
+        ({"id": "Table 1"}, "id: String should match pattern"),
+        ({"same_as": "nobody"}, "refers to 'nobody', which is not there"),
+        ({"extra": 1}, "unknown key 'extra'; allowed: "),
+        ({"experiment": "third"}, "experiment: 'third' is not in experiments.yaml; allowed: first"),
+        ({"method": "ppo_matched"}, "method: 'ppo_matched' is not in experiments.yaml; allowed: "),
+        ({"environment": "Ant-v4"}, "environment: 'Ant-v4' is not in experiments.yaml; allowed: "),
     ],
 )
-def test_a_wrong_claim_is_named(paper: Path, change: dict[str, object], words: str) -> None:
-    with pytest.raises(SpecificationError) as caught:
-        load_claims(write(paper, {**CLAIM, **change}))
-    assert str(caught.value).startswith(f"{paper / 'claims.yaml'}: ")
-    assert words in str(caught.value)
+def test_a_wrong_claim_is_named(paper: Path, change: dict[str, Any], words: str) -> None:
+    (problem,) = problems(paper, {**CLAIM, **change})
+    assert problem.startswith(f"{paper / 'claims.yaml'}:")
+    assert words in problem
 
 
-def test_ids_differ(paper: Path) -> None:
-    with pytest.raises(
-        SpecificationError, match=r"id 'table-1\.target\.prefpoe\.mean' stands twice"
+def test_every_problem_is_listed_with_its_line(paper: Path) -> None:
+    found = problems(
+        paper,
+        {**CLAIM, "value": "about 7"},
+        CLAIM,
+        {**CLAIM},
+        {**GAIN, "of": {"new": CLAIM["id"], "old": "nobody"}},
+        {"id": "p", "place": "x", "quote": "x", "kind": "p_value", "value": "<0.001"},
+    )
+    lines = (paper / "claims.yaml").read_text().splitlines()
+    where = [
+        int(problem.removeprefix(f"{paper / 'claims.yaml'}:").split(":")[0]) for problem in found
+    ]
+    assert [lines[line - 1].strip() for line in where] == [
+        "value: about 7",
+        "- id: table-1.target.prefpoe",
+        "- id: p",
+        "- id: gain",
+    ]
+    for problem, words in zip(
+        found, ("must be a number", "stands twice", "takes in of: new", "'nobody'"), strict=True
     ):
-        load_claims(write(paper, CLAIM, CLAIM))
+        assert words in problem
+
+
+def test_references_must_carry_what_a_check_needs(paper: Path) -> None:
+    interval = {"id": "ci", "place": "x", "quote": "x", "kind": "interval", "value": "[1, 2]"}
+    nameless = {key: value for key, value in CLAIM.items() if key != "n"}
+    (problem,) = problems(paper, nameless, {**interval, "of": {"arm": CLAIM["id"]}})
+    assert "kind interval needs n of 'table-1.target.prefpoe'" in problem
+    theory = {"id": "t", "place": "x", "quote": "x", "kind": "theory", "witness": "w"}
+    (problem,) = problems(paper, CLAIM, theory, {**GAIN, "of": {"new": CLAIM["id"], "old": "t"}})
+    assert "refers to 't', which has no value" in problem
+    (problem,) = problems(
+        paper, CLAIM, OLD, {**GAIN, "of": {"new": [CLAIM["id"]] * 2, "old": "old"}}
+    )
+    assert "must name equally many" in problem
+
+
+def test_references_go_in_no_circle(paper: Path) -> None:
+    found = problems(
+        paper,
+        {**GAIN, "id": "a", "of": {"new": "b", "old": "b"}},
+        {**GAIN, "id": "b", "of": {"new": "a", "old": "a"}},
+    )
+    assert [problem.rpartition("circle: ")[2] for problem in found] == ["a → b → a", "b → a → b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("claims: [", "not valid YAML"),
+        ("claims: 7", "claims: Input should be a valid list (got 7)"),
+        ("claims: [7]", "claims.0: Input should be"),
+        ("claims: []\nclaims: []", "key 'claims' stands twice (line 2)"),
+        ("", "Input should be"),
+        ("- 1", "Input should be"),
+        ("claims: []\nfigures: []", "unknown key 'figures'; allowed: claims, title"),
+    ],
+)
+def test_a_broken_file_is_one_line(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "claims.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SpecificationError) as caught:
+        read_claims(path)
+    assert str(caught.value).startswith(f"{path}:")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+YAML = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.lists(
+        YAML
+        | st.fixed_dictionaries(
+            {"id": st.sampled_from("ab") | YAML, "place": st.just("x"), "quote": st.just("y")},
+            optional={name: YAML for name in ("value", "n", "of", "same_as", "level")}
+            | {"kind": st.sampled_from(sorted(KINDS)), "environments": YAML, "relation": YAML},
+        ),
+        max_size=3,
+    )
+)
+def test_no_file_crashes_the_reader(tmp_path: Path, claims: list[Any]) -> None:
+    path = tmp_path / "claims.yaml"
+    path.write_text(yaml.safe_dump({"claims": claims}, allow_unicode=True), encoding="utf-8")
+    try:
+        read_claims(path)
+    except SpecificationError as error:
+        lines = str(error).splitlines()
+        assert all(line.startswith(str(path)) for line in lines)
+
+
+def test_kinds_and_their_names_agree() -> None:
+    (literal,) = [Claim.model_fields["kind"].annotation]
+    assert literal.__args__ == tuple(KINDS)  # type: ignore[union-attr]
+
+
+def test_the_published_schema_is_the_code() -> None:
+    published = json.loads(Path("analysis/audit/claims.schema.json").read_text(encoding="utf-8"))
+    assert published == Claims.model_json_schema()
 
 
 @pytest.mark.parametrize("folder", sorted(Path("paper_figures").glob("*/claims.yaml")))

@@ -1,0 +1,1 @@
+"""The audit: of every claim, whether it is consistent, possible and replicated."""

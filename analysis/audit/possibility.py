@@ -1,0 +1,320 @@
+"""Question 2, claim by claim: could any data give the printed numbers?
+
+Feasibility.py has the bounds; here each kind of claim meets those that apply to it. The plain reading is what the claim
+says (its test, its kind of spread); where that excludes it, others are tried and named.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from analysis.audit import feasibility
+from analysis.audit.feasibility import Arm, SpreadKind, TTest
+from analysis.audit.findings import Finding
+from analysis.audit.optima import Payable, payable_readings
+from analysis.claims import Claim
+from analysis.reported import Range
+
+Claims = Mapping[str, Claim]
+CHANCE = 1e-3
+"""A mean above the optimum is called impossible where an optimal policy reaches it more rarely than this."""
+PLAIN = "as described"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One reading of a claim: its name, whether data can give it, whether they could fail to, and the numbers."""
+
+    name: str
+    holds: bool
+    excludes: bool
+    arithmetic: str
+
+
+def possible(
+    claim: Claim, by_id: Claims, extremes: Mapping[str, Mapping[str, Claim]]
+) -> Iterator[Finding]:
+    """Every bound that applies to the claim; `extremes` has the minimum and maximum of an arm by its id."""
+    if claim.kind == "mean":
+        yield from _mean(claim, extremes.get(claim.id, {}))
+    elif claim.kind in ("minimum", "maximum"):
+        yield from _extreme(claim, by_id[claim.role("arm")[0]])
+    elif claim.kind == "p_value":
+        yield _choose(claim, "p-value", list(_p_values(claim, by_id)))
+    elif claim.kind == "effect_size":
+        sizes = list(_effect_sizes(claim, by_id))
+        if sizes:
+            yield _choose(claim, "effect size", sizes)
+
+
+def _choose(claim: Claim, check: str, options: list[Option]) -> Finding:
+    """The plain option where it holds, else the first that does."""
+    plain, tried = options[0], tuple(option.name for option in options)
+    if plain.holds:
+        verdict = "possible" if plain.excludes else "no power"
+        power = None if plain.excludes else "the bounds exclude nothing: every value is attainable"
+        return Finding(
+            claim.id, "possible", check, verdict, plain.arithmetic, power=power, tried=tried[:1]
+        )
+    for option in options[1:]:
+        if option.holds:
+            said = f"{plain.name}: {plain.arithmetic}; {option.name}: {option.arithmetic}"
+            return Finding(
+                claim.id,
+                "possible",
+                check,
+                "possible under a reading",
+                said,
+                option.name,
+                tried=tried,
+            )
+    said = "; ".join(f"{option.name}: {option.arithmetic}" for option in options)
+    return Finding(claim.id, "possible", check, "impossible", said, tried=tried)
+
+
+# Means
+
+
+def _mean(claim: Claim, extremes: Mapping[str, Claim]) -> Iterator[Finding]:
+    printed = claim.reported
+    settings = payable_readings(claim.environment) if claim.environment else ()
+    if settings:
+        yield _choose(
+            claim, "what an episode pays", [_paid(claim, setting) for setting in settings]
+        )
+        known = [setting for setting in settings if setting.optimum is not None]
+        if known and printed.range.low > cast(float, known[0].optimum):
+            yield _choose(claim, "above the optimum", list(_above(claim, known)))
+    if claim.outcome != "real" and claim.n is not None:
+        yield _granular(claim, claim.n)
+    if printed.spread_range is None or claim.n is None or claim.n < 2:
+        return
+    if claim.outcome == "binary":
+        yield _choose(claim, "spread of rates", list(_rates(claim, printed.spread_range, claim.n)))
+    if settings:
+        options = [_bounded_spread(claim, setting) for setting in settings]
+        yield _choose(claim, "spread of bounded returns", options)
+    if len(extremes) == 2:
+        yield _choose(claim, "spread between the extremes", list(_between(claim, extremes)))
+
+
+def _paid(claim: Claim, setting: Payable) -> Option:
+    mean = claim.reported.range
+    holds = mean.meets(Range(setting.low, setting.high))
+    said = f"an episode pays {setting.low:g} to {setting.high:g}; mean {claim.value}"
+    return Option(setting.setting or PLAIN, holds, True, said)
+
+
+def _above(claim: Claim, settings: list[Payable]) -> Iterator[Option]:
+    """Readings of a mean above the optimum: chance, and other settings of the environment."""
+    for setting in settings:
+        optimum = cast(float, setting.optimum)
+        found = feasibility.above_optimum(
+            claim.reported.range,
+            _std(claim, 1),
+            claim.n or 1,
+            optimum,
+            claim.episodes or 1,
+            claim.outcome == "binary",
+        )
+        if found is None:
+            continue
+        said = (
+            f"the best policy earns {optimum:.4g}; an optimal policy's mean over {found.trials} "
+            f"is at least {claim.reported.value} with probability {found.probability:.3g}"
+        )
+        name = setting.setting or PLAIN
+        yield Option(name, found.probability >= CHANCE, True, said)
+
+
+def _granular(claim: Claim, n: int) -> Finding:
+    """GRIM, and where units are single integers with a spread, GRIMMER."""
+    mean, items = claim.reported.range, claim.episodes or 1
+    if claim.outcome == "binary" and claim.episodes is None:
+        said = "how many episodes stand behind a unit is not stated, so no total can be excluded"
+        return Finding(claim.id, "possible", "GRIM", "no power", said)
+    found = feasibility.grim(mean, n, items)
+    said = f"totals of {n * items} integers between {found.low:.6g} and {found.high:.6g}"
+    power = f"would reject {100 * found.power:.0f} % of means of this precision"
+    if found.power == 0:
+        return Finding(claim.id, "possible", "GRIM", "no power", said, power=power)
+    verdict = "possible" if found.possible else "impossible"
+    if found.possible and claim.outcome == "integer" and items == 1 and n >= 2:
+        spread = claim.reported.spread_range
+        if spread is not None:
+            options = [
+                Option(
+                    f"ddof {ddof}",
+                    (hit := feasibility.grimmer(mean, spread, n, ddof)).possible,
+                    hit.power > 0,
+                    f"{said}; sum of squares {hit.squares}",
+                )
+                for ddof in _ddofs(claim)
+            ]
+            return _choose(claim, "GRIMMER", options)
+    return Finding(claim.id, "possible", "GRIM", verdict, said, power=power)
+
+
+def _rates(claim: Claim, spread: Range, n: int) -> Iterator[Option]:
+    """A spread of success rates over n units; then of single outcomes."""
+    mean = claim.reported.range
+    patterns = "; ".join(
+        f"{pattern.successes} of {n} units at 1 and the others at 0 give {pattern.mean:.2f} ± "
+        f"{pattern.std:.2f} (ddof {pattern.ddof})"
+        for pattern in feasibility.binary_patterns(mean, spread, n)
+    )
+    for ddof in _ddofs(claim):
+        found = feasibility.rate_spread(mean, spread, n, ddof)
+        said = (
+            f"{n} rates with mean {claim.reported.value} have a spread of at most {found.largest:.3g}; "
+            f"single outcomes have {found.per_episode}"
+        )
+        yield Option(
+            f"spread over units, ddof {ddof}",
+            found.possible,
+            True,
+            f"{said}; {patterns}".strip("; "),
+        )
+    yield Option("spread over episodes", found.as_episodes, True, said)
+
+
+def _bounded_spread(claim: Claim, setting: Payable) -> Option:
+    bounds = feasibility.range_spread(
+        Range.exactly(setting.low),
+        Range.exactly(setting.high),
+        claim.n or 2,
+        claim.reported.range
+        if claim.reported.range.meets(Range(setting.low, setting.high))
+        else None,
+        attained=False,
+    )
+    spread = cast(Range, _std(claim, 1))
+    said = f"spread {claim.reported.spread}; returns from {setting.low:g} to {setting.high:g} allow {bounds.std}"
+    return Option(setting.setting or PLAIN, spread.meets(bounds.std), True, said)
+
+
+def _between(claim: Claim, extremes: Mapping[str, Claim]) -> Iterator[Option]:
+    """The spread, given the printed minimum and maximum, for each kind of spread that it may be."""
+    low, high = (extremes[kind].reported.range for kind in ("minimum", "maximum"))
+    for name, spread in _readings(claim):
+        bounds = feasibility.range_spread(low, high, claim.n or 2, claim.reported.range)
+        said = f"{claim.n} values from {low.middle:g} to {high.middle:g} with this mean allow a spread of {bounds.std}; printed {spread}"
+        yield Option(name, spread.meets(bounds.std), True, said)
+
+
+def _extreme(claim: Claim, arm: Claim) -> Iterator[Finding]:
+    if arm.n is None or arm.n < 2 or arm.reported.spread_range is None:
+        return
+    options = []
+    for name, spread in _readings(arm):
+        found = feasibility.sample_extremes(arm.reported.range, spread, arm.n)
+        bounds = found.smallest if claim.kind == "minimum" else found.largest
+        holds = claim.reported.range.meets(bounds)
+        said = f"{arm.n} values with {arm.value} have a {claim.kind} in {bounds}; printed {claim.value}"
+        options.append(Option(name, holds, True, said))
+    yield _choose(claim, "extreme of a sample", options)
+
+
+# Tests
+
+
+Test = tuple[str, Callable[[Arm, Arm], TTest]]
+TESTS: dict[str, Test] = {
+    "paired t": ("paired t", feasibility.paired_range),
+    "welch": ("Welch's t", feasibility.welch_range),
+    "student": ("Student's t", feasibility.student_range),
+}
+
+
+def _p_values(claim: Claim, by_id: Claims) -> Iterator[Option]:
+    """The stated test, two-sided, on seeds and standard deviations; then with one thing at a time read otherwise."""
+    printed = claim.reported.range
+    new, old = (by_id[claim.role(role)[0]] for role in ("new", "old"))
+    spreads = list(zip(_readings(new), _readings(old), strict=False))
+    if not spreads:
+        yield Option(PLAIN, True, False, "no spread is printed for one of the arms")
+        return
+    plain, *others = spreads
+    stated = TESTS.get(claim.test, TESTS["paired t"])
+
+    def outcome(test: Test, pair: tuple[Spread, Spread], episodes: int = 1) -> TTest | None:
+        arms = [
+            Arm(arm.reported.range, spread, cast(int, arm.n) * episodes)
+            for arm, (_, spread) in zip((new, old), pair, strict=True)
+        ]
+        if test is TESTS["paired t"] and arms[0].n != arms[1].n:
+            return None
+        return test[1](*arms)
+
+    yield from _tails(printed, outcome(stated, plain), stated[0])
+    for pair in others:
+        yield from _tails(printed, outcome(stated, pair), f"{stated[0]}, {pair[0][0]}")
+    if new.episodes is not None and new.episodes == old.episodes:
+        yield from _tails(
+            printed, outcome(stated, plain, new.episodes), f"{stated[0]}, unit = episode"
+        )
+    for test in TESTS.values():
+        if test is not stated:
+            yield from _tails(printed, outcome(test, plain), test[0])
+
+
+def _tails(printed: Range, found: TTest | None, name: str) -> Iterator[Option]:
+    """Two-sided, then one-sided; nothing where the arms cannot be paired."""
+    if found is None:
+        return
+    t = f"|t| in {found.t}" if found.bounded else f"|t| from {found.t.low:.4g} without a bound"
+    for side, p in (("two-sided", found.two_sided), ("one-sided", found.one_sided)):
+        yield Option(f"{name}, {side}", p.meets(printed), found.bounded, f"{t}, p in {p}")
+
+
+def _effect_sizes(claim: Claim, by_id: Claims) -> Iterator[Option]:
+    printed = claim.reported.range
+    new, old = (by_id[claim.role(role)[0]] for role in ("new", "old"))
+    for (name, first), (_, second) in zip(_readings(new), _readings(old), strict=False):
+        sizes = feasibility.cohen_d_range(
+            Arm(new.reported.range, first, cast(int, new.n)),
+            Arm(old.reported.range, second, cast(int, old.n)),
+        )
+        for kind, size in sizes.readings().items():
+            yield Option(
+                f"{kind}, {name}", size.meets(printed), size.high < math.inf, f"|d| in {size}"
+            )
+
+
+# Spreads
+
+
+def _ddofs(claim: Claim) -> tuple[int, ...]:
+    """The stated divisor, or n − 1 and then n."""
+    return (1, 0) if claim.ddof is None else (claim.ddof,)
+
+
+def _std(claim: Claim, ddof: int) -> Range | None:
+    """The sample standard deviation that the claim prints, if it does."""
+    spread = claim.reported.spread_range
+    if spread is None or claim.n is None or claim.n < 2:
+        return None
+    return feasibility.sample_std(
+        spread, claim.n, _spread_kind(claim), claim.ddof if claim.ddof is not None else ddof
+    )
+
+
+Spread = tuple[str, Range]
+
+
+def _readings(claim: Claim) -> Iterator[Spread]:
+    """Every sample standard deviation that the printed spread may stand for, the stated kind first."""
+    spread, n = claim.reported.spread_range, claim.n
+    if spread is None or n is None or n < 2:
+        return
+    kinds = dict.fromkeys((_spread_kind(claim), *feasibility.SPREAD_KINDS))
+    for kind in kinds:
+        for ddof in _ddofs(claim):
+            yield f"spread is a {kind}, ddof {ddof}", feasibility.sample_std(spread, n, kind, ddof)
+
+
+def _spread_kind(claim: Claim) -> SpreadKind:
+    return "std" if claim.spread == "unstated" else claim.spread

@@ -1,0 +1,127 @@
+"""Question 3: do our own runs, at the published protocol, agree with what is claimed?
+
+A claimed effect is the difference of two arms, a claimed mean is one arm. Both studies are samples, so a claim is
+held against the prediction interval: where a second study of the claimed size may fall, given the first.
+Intervals are 95 %, Welch: half-width t_ν √(V₁ + V₂), V = s²_A / n_A + s²_B / n_B of each study.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from analysis.reported import Range
+
+CONFIDENCE = 0.95
+Direction = Literal["above", "below"]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An arm: mean, sample standard deviation (ddof = 1) and number of members."""
+
+    mean: float
+    std: float
+    n: int
+
+    @classmethod
+    def of(cls, scores: NDArray[np.float64]) -> Self:
+        """The summary of members' scores, shape [n], n ≥ 2."""
+        return cls(float(np.mean(scores)), float(np.std(scores, ddof=1)), len(scores))
+
+    @property
+    def variance(self) -> float:
+        """Of the mean."""
+        return self.std**2 / self.n
+
+    @property
+    def log(self) -> Sample:
+        """The mean's logarithm, its spread to first order (delta method); needs a positive mean."""
+        return Sample(math.log(self.mean), self.std / self.mean, self.n)
+
+
+@dataclass(frozen=True)
+class Replication:
+    """A verdict with its arithmetic."""
+
+    verdict: Literal[
+        "replicated", "same direction", "contradicted", "underpowered", "compatible", "incompatible"
+    ]
+    arithmetic: str
+
+
+def effect(
+    claimed: Range, theirs: Sequence[Sample], new: Sample, old: Sample, what: str = "difference"
+) -> Replication:
+    """A claimed difference new − old against ours; `theirs` are the claimed study's arms (none: not stated)."""
+    ours = new.mean - old.mean
+    own = _interval(ours, (new, old))
+    prediction = _interval(ours, (new, old, *theirs))
+    sign = 1.0 if claimed.middle >= 0 else -1.0
+    excludes_zero = own.low > 0 if sign > 0 else own.high < 0
+    said = (
+        f"claimed {what} {claimed}; ours {ours:.4g}, 95 % interval {own} "
+        f"(n = {new.n} and {old.n}); prediction interval {prediction}"
+    )
+    if excludes_zero:
+        verdict = "replicated" if claimed.meets(prediction) else "same direction"
+    else:
+        verdict = "underpowered" if claimed.meets(own) else "contradicted"
+    return Replication(verdict, said)  # type: ignore[arg-type]
+
+
+def single(claimed: Range, theirs: Sample | None, ours: Sample) -> Replication:
+    """A claimed mean against the prediction interval of ours."""
+    samples = (ours,) if theirs is None else (ours, theirs)
+    prediction = _interval(ours.mean, samples)
+    said = (
+        f"claimed {claimed}; ours {ours.mean:.4g} ± {ours.std:.4g} (n = {ours.n}); "
+        f"prediction interval {prediction}"
+    )
+    return Replication("compatible" if claimed.meets(prediction) else "incompatible", said)
+
+
+def spread(claimed: Range, n: int, ours: Sample) -> Replication:
+    """A claimed standard deviation over n units against ours: the variance ratio's F interval."""
+    tail = (1 - CONFIDENCE) / 2
+    low, high = (float(stats.f.ppf(q, n - 1, ours.n - 1)) for q in (tail, 1 - tail))
+    prediction = Range(ours.std * math.sqrt(low), ours.std * math.sqrt(high))
+    said = (
+        f"claimed spread {claimed} (n = {n}); ours {ours.std:.4g} (n = {ours.n}); "
+        f"prediction interval {prediction}"
+    )
+    return Replication("compatible" if claimed.meets(prediction) else "incompatible", said)
+
+
+def ordering(direction: Direction, pairs: Sequence[tuple[str, Sample, Sample]]) -> Replication:
+    """A claimed order of two arms, in every one of `pairs` (environment, first, second)."""
+    sign = 1.0 if direction == "above" else -1.0
+    said, supported, opposed = [], 0, 0
+    for name, first, second in pairs:
+        difference = first.mean - second.mean
+        own = _interval(difference, (first, second))
+        said.append(f"{name}: ours {difference:.4g}, 95 % interval {own}")
+        supported += own.low > 0 if sign > 0 else own.high < 0
+        opposed += own.high < 0 if sign > 0 else own.low > 0
+    if supported == len(pairs):
+        verdict = "replicated"
+    else:
+        verdict = "contradicted" if opposed else "underpowered"
+    return Replication(verdict, "; ".join(said))  # type: ignore[arg-type]
+
+
+def _interval(centre: float, samples: Sequence[Sample]) -> Range:
+    """centre ± t_ν √ΣV, with the Welch–Satterthwaite ν of all samples; a point where none has spread."""
+    variances = [sample.variance for sample in samples]
+    weights = [sample.variance**2 / (sample.n - 1) for sample in samples if sample.variance > 0]
+    if not weights:
+        return Range.exactly(centre)
+    df = sum(variances) ** 2 / sum(weights)
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, df)) * math.sqrt(sum(variances))
+    return Range(centre - half, centre + half)

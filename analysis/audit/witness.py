@@ -1,0 +1,67 @@
+"""Witnesses: numbers that decide a theorem, an identity, or a property of a released artefact.
+
+A paper's `witnesses.py` computes them in a step of its own and leaves a JSON file; the audit only reads that file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from algorithms.records import atomic_path
+from algorithms.specification import SpecificationError, Strict, explain
+
+Words = Annotated[str, Field(min_length=1)]
+
+
+class Witness(Strict):
+    """What was computed about one statement, and what it decides.
+
+    `said` gives the argument in a sentence or two, `numbers` the values that decide it, `reading` names the
+    interpretation under which the statement holds (outcome "holds under a reading").
+    """
+
+    outcome: Literal["holds", "holds under a reading", "fails", "undecided", "skipped"]
+    said: Words
+    numbers: dict[str, float | str] = Field(default_factory=dict)
+    reading: Words | None = None
+
+
+Witnesses = dict[str, Witness]
+_FILE = TypeAdapter(Witnesses)
+
+
+def read_witnesses(path: Path) -> Witnesses:
+    """The witnesses in a JSON file, by name. Raises SpecificationError."""
+    try:
+        return _FILE.validate_json(path.read_bytes())
+    except OSError as error:
+        raise SpecificationError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        raise SpecificationError(explain(error, str(path))) from error
+
+
+def write_witnesses(witnesses: Witnesses, path: Path) -> None:
+    """Write the witnesses to `path` as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(_FILE.dump_python(witnesses, mode="json"), indent=1, ensure_ascii=False)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def command_line(
+    witnesses: Mapping[str, Callable[[], Witness]],
+    description: str,
+    argv: Sequence[str] | None = None,
+) -> int:
+    """Compute every witness of a paper and write them to --output."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    options = parser.parse_args(argv)
+    write_witnesses({name: compute() for name, compute in witnesses.items()}, options.output)
+    return 0

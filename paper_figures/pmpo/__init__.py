@@ -1,0 +1,1 @@
+"""PMPO: preference optimisation from accepted and rejected responses alike."""

@@ -1,0 +1,101 @@
+"""Claims against our own runs: intervals by hand and by scipy, and every verdict that there is."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from analysis.audit.replication import Sample, effect, ordering, single, spread
+from analysis.reported import Range, parse
+
+OLD = Sample(1000.0, 100.0, 5)
+NEW = Sample(2000.0, 200.0, 5)
+THEIRS = (Sample(5375.0, 581.0, 5), Sample(1276.0, 67.0, 5))
+
+
+def r(text: str) -> Range:
+    return parse(text).range
+
+
+def test_our_interval_is_scipys() -> None:
+    generator = np.random.default_rng(0)
+    x, y = generator.normal(3, 2, 6), generator.normal(1, 1, 9)
+    told = stats.ttest_ind(x, y, equal_var=False).confidence_interval(0.95)
+    said = effect(r("2"), (), Sample.of(x), Sample.of(y)).arithmetic
+    assert f"95 % interval [{told.low:.6g}, {told.high:.6g}]" in said
+
+
+def test_prediction_interval_by_hand() -> None:
+    """V = 4·(100²/5) for four equal arms: half-width t(16) · √8000 = 2.1199 · 89.443 = 189.6."""
+    arms = [Sample(mean, 100.0, 5) for mean in (2000.0, 1000.0, 0.0, 0.0)]
+    said = effect(r("1189"), arms[2:], arms[0], arms[1])
+    assert said.verdict == "replicated"
+    assert "prediction interval [810.39, 1189.61]" in said.arithmetic
+    assert effect(r("1191"), arms[2:], arms[0], arms[1]).verdict == "same direction"
+
+
+def test_every_verdict_of_an_effect() -> None:
+    """Ours is 1000 with 95 % interval ± 253 (Welch: V = 10,000, ν = 5.88, t = 2.459 gives 245.9)."""
+    assert effect(r("1000"), (), NEW, OLD).verdict == "replicated"
+    assert effect(r("4099"), THEIRS, NEW, OLD).verdict == "same direction"
+    assert effect(r("-100"), (), NEW, OLD).verdict == "contradicted"
+    nothing = Sample(1010.0, 100.0, 5)
+    assert effect(r("4099"), THEIRS, nothing, OLD).verdict == "contradicted"
+    assert effect(r("100"), (), nothing, OLD).verdict == "underpowered"
+    assert effect(r("-4099"), (), OLD, NEW).verdict == "same direction"
+    assert effect(r("-1000"), (), OLD, NEW).verdict == "replicated"
+
+
+def test_a_single_mean() -> None:
+    """t(4) · 100/√5 = 2.7764 · 44.72 = 124.2."""
+    assert single(r("1124"), None, OLD).verdict == "compatible"
+    assert single(r("1126"), None, OLD).verdict == "incompatible"
+    # With a second study of equal spread: t(8) · √4000 = 2.306 · 63.25 = 145.8.
+    assert single(r("1145"), Sample(1145.0, 100.0, 5), OLD).verdict == "compatible"
+    assert single(r("1147"), Sample(1147.0, 100.0, 5), OLD).verdict == "incompatible"
+
+
+def test_a_spread() -> None:
+    """F(4, 4) has its 2.5 % and 97.5 % quantiles at 1/9.6045 and 9.6045: spreads from 32.3 to 309.9."""
+    assert spread(r("309"), 5, OLD).verdict == "compatible"
+    assert spread(r("311"), 5, OLD).verdict == "incompatible"
+    assert spread(r("31"), 5, OLD).verdict == "incompatible"
+
+
+def test_an_order_must_hold_everywhere() -> None:
+    same = Sample(1010.0, 100.0, 5)
+    assert ordering("above", [("a", NEW, OLD), ("b", NEW, OLD)]).verdict == "replicated"
+    assert ordering("below", [("a", OLD, NEW)]).verdict == "replicated"
+    assert ordering("above", [("a", NEW, OLD), ("b", same, OLD)]).verdict == "underpowered"
+    assert ordering("above", [("a", NEW, OLD), ("b", OLD, NEW)]).verdict == "contradicted"
+
+
+def test_logarithms_to_first_order() -> None:
+    """Against a simulation: the logarithm of a mean of 5 with a spread of 10 % varies by 0.1/√5."""
+    logs = NEW.log
+    assert (logs.mean, logs.std) == (math.log(2000), 0.1)
+    draws = np.log(np.random.default_rng(1).normal(2000, 200, (20_000, 5)).mean(1)).std()
+    assert draws == pytest.approx(math.sqrt(logs.variance), rel=0.03)
+
+
+def test_arms_without_spread_are_points() -> None:
+    exact = Sample(1.0, 0.0, 5)
+    assert single(r("1"), None, exact).verdict == "compatible"
+    assert single(r("3"), None, exact).verdict == "incompatible"
+
+
+def test_prediction_intervals_cover() -> None:
+    """Two studies of one truth agree in 95 % of 1,000 pairs, ± 2.9 standard errors."""
+    generator = np.random.default_rng(2)
+    agreed = 0
+    for _ in range(1000):
+        arms = [generator.normal(mean, 1.0, 5) for mean in (1.0, 0.0, 1.0, 0.0)]
+        a, b, c, d = map(Sample.of, arms)
+        claimed = Range.exactly(c.mean - d.mean)
+        said = effect(claimed, (c, d), a, b).arithmetic
+        low, high = said.rpartition("prediction interval [")[2].rstrip("]").split(", ")
+        agreed += float(low) <= claimed.low <= float(high)
+    assert 930 <= agreed <= 970

@@ -1,0 +1,270 @@
+"""The engine: honest numbers always pass, each check can fail, and the verdict is the worst finding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from analysis.audit.findings import VERDICTS, Judged
+from analysis.audit.replication import Sample
+from analysis.audit.verdicts import SEVERITY, audit
+from analysis.audit.witness import Witness
+from analysis.claims import Claim
+
+Cells = Callable[[Claim], Sample | str]
+
+
+def claim(id: str, kind: str, value: str | None = None, **more: Any) -> Claim:
+    return Claim.model_validate(
+        {"id": id, "kind": kind, "value": value, "place": "Table 1", "quote": "…", **more}
+        if value is not None
+        else {"id": id, "kind": kind, "place": "Table 1", "quote": "…", **more}
+    )
+
+
+def verdicts(
+    *claims: Claim, witnesses: dict[str, Witness] | None = None, cells: Cells = lambda _: "none"
+) -> dict[str, Judged]:
+    return {one.claim.id: one for one in audit(claims, "toy", "Toy", witnesses or {}, cells)}
+
+
+NEW = claim("new", "mean", "5375±581", n=5)
+OLD = claim("old", "mean", "1276±67", n=5)
+PAIR = {"new": "new", "old": "old"}
+
+
+# Honest numbers
+
+
+def printed(x: float, digits: int) -> str:
+    return f"{x:,.{digits}f}"
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.integers(2, 20),
+    st.integers(0, 3),
+    st.floats(-2000, 6000),
+    st.floats(0.1, 800),
+    st.sampled_from([0, 1]),
+    st.integers(0, 2**32 - 1),
+)
+def test_honestly_rounded_numbers_are_never_called_inconsistent_or_impossible(
+    n: int, digits: int, centre: float, width: float, ddof: int, seed: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    shared = generator.normal(0, width, n)
+    new, old = (
+        (centre + shift + generator.normal() * shared + generator.normal(0, width, n)).round(6)
+        for shift in (width, 0.0)
+    )
+    test = stats.ttest_rel(new, old)
+    pooled = np.sqrt((new.var(ddof=1) + old.var(ddof=1)) / 2)
+    half = stats.t.ppf(0.975, n - 1) * new.std(ddof=1) / np.sqrt(n)
+    arms = {"n": n, "ddof": ddof}
+    claims = [
+        *(
+            claim(name, "mean", f"{printed(x.mean(), digits)} ± {printed(x.std(ddof=ddof), digits)}", **arms)
+            for name, x in (("new", new), ("old", old))
+        ),
+        claim("again", "mean", f"{printed(new.mean(), 1)} ± {printed(new.std(ddof=1 - ddof), 1)}", same_as="new", n=n),
+        claim("least", "minimum", printed(new.min(), digits), of={"arm": "new"}),
+        claim("most", "maximum", printed(new.max(), digits), of={"arm": "new"}),
+        claim("cv", "cv", printed(100 * new.std(ddof=ddof) / abs(new.mean()), 1) + "%", of={"arm": "new"}),
+        claim("gain", "improvement", f"{100 * (new.mean() - old.mean()) / abs(old.mean()):+,.1f}%", of=PAIR),
+        claim("gap", "difference", printed(new.mean() - old.mean(), digits), of={"first": "new", "second": "old"}),
+        claim("ci", "interval", f"[{printed(new.mean() - half, digits)}, {printed(new.mean() + half, digits)}]", of={"arm": "new"}),
+        claim("width", "width", printed(2 * half, digits), of={"arm": "ci"}),
+        claim("p", "p_value", f"{test.pvalue:.2e}", test="paired t", of=PAIR),
+        claim("d", "effect_size", printed(abs(new.mean() - old.mean()) / pooled, 2), of=PAIR),
+    ]  # fmt: skip
+    for one in verdicts(*claims).values():
+        said = [(f.check, f.arithmetic) for f in one.findings]
+        assert one.consistent != "inconsistent", said
+        assert one.possible != "impossible", said
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.integers(2, 12),
+    st.integers(1, 30),
+    st.floats(0, 1),
+    st.integers(1, 3),
+    st.integers(0, 10**6),
+)
+def test_honest_rates_are_never_called_impossible(
+    n: int, episodes: int, chance: float, digits: int, seed: int
+) -> None:
+    rates = np.random.default_rng(seed).binomial(episodes, chance, n) / episodes
+    one = claim(
+        "rate", "mean", f"{rates.mean():.{digits}f}±{rates.std(ddof=1):.{digits}f}",
+        n=n, episodes=episodes, outcome="binary", ddof=1,
+    )  # fmt: skip
+    judged = verdicts(one)["rate"]
+    assert judged.possible != "impossible", judged.findings
+
+
+# Each check can fail
+
+
+@pytest.mark.parametrize(
+    ("extra", "verdict"),
+    [
+        (claim("x", "improvement", "+321%", of=PAIR), "consistent"),
+        (claim("x", "improvement", "+331%", of=PAIR), "inconsistent"),
+        (claim("x", "cv", "10.8%", of={"arm": "new"}), "consistent"),
+        (claim("x", "cv", "9.7%", of={"arm": "new"}), "consistent under a reading"),
+        (claim("x", "cv", "16.6%", of={"arm": "new"}), "inconsistent"),
+        (claim("x", "interval", "[4654, 6096]", of={"arm": "new"}), "consistent"),
+        (claim("x", "interval", "[4654, 6196]", of={"arm": "new"}), "inconsistent"),
+        (claim("x", "minimum", "5400", of={"arm": "new"}), "inconsistent"),
+        (claim("x", "maximum", "5400", of={"arm": "new"}), "consistent"),
+        (claim("x", "mean", "1276±60", n=5, same_as="old"), "consistent under a reading"),
+        (claim("x", "mean", "1276±50", n=5, same_as="old"), "inconsistent"),
+        (claim("x", "comparison", relation="above", of={"first": "new", "second": "old"}), "consistent"),
+        (claim("x", "comparison", relation="below", of={"first": "new", "second": "old"}), "inconsistent"),
+        (claim("x", "comparison", relation="similar", of={"first": "new", "second": "old"}), "not checked"),
+        (claim("x", "best", of={"best": "new", "others": ["old"]}), "consistent"),
+        (claim("x", "best", of={"best": "old", "others": ["new"]}), "inconsistent"),
+        (claim("x", "best", lower_is_better=True, of={"best": "old", "others": ["new"]}), "consistent"),
+        (claim("x", "sum", "6651", of={"parts": ["new", "old"]}), "consistent"),
+        (claim("x", "average", "3000", of={"parts": ["new", "old"]}), "inconsistent"),
+        (claim("x", "number", "7"), "not checked"),
+    ],
+)  # fmt: skip
+def test_consistency(extra: Claim, verdict: str) -> None:
+    assert verdicts(NEW, OLD, extra)["x"].consistent == verdict
+
+
+FUSION = claim("fusion", "mean", "1671±791", n=5, episodes=100)
+EPISODES = claim("base", "mean", "1276±60", n=5, episodes=100)
+EQUAL = claim("equal", "mean", "5375±67", n=5)
+
+
+@pytest.mark.parametrize(
+    ("arms", "extra", "verdict", "reading"),
+    [
+        # Spreads 581 and 67: s_diff lies between 513 and 649, t between 14.1 and 17.9.
+        ((NEW, OLD), claim("x", "p_value", "<0.001", of=PAIR), "possible", None),
+        ((NEW, OLD), claim("x", "p_value", "<1e-12", of=PAIR), "impossible", None),
+        # Equal spreads leave t without a bound.
+        ((EQUAL, OLD), claim("x", "p_value", "<0.001", of={"new": "equal", "old": "old"}), "no power", None),
+        # 395 · √5 / 730 = 1.21, but with 500 episodes as units t reaches 12.
+        ((FUSION, EPISODES), claim("x", "p_value", "<0.001", of={"new": "fusion", "old": "base"}),
+         "possible under a reading", "paired t, unit = episode, two-sided"),
+        ((NEW, OLD), claim("x", "effect_size", ">2", of=PAIR), "possible", None),
+        ((FUSION, EPISODES), claim("x", "effect_size", ">2", of={"new": "fusion", "old": "base"}),
+         "possible under a reading", "the old arm's deviation, spread is a std, ddof 1"),
+        # No value lies further than 4/√5 · 581 = 1039 from the mean of five.
+        ((NEW, OLD), claim("x", "maximum", "6400", of={"arm": "new"}), "possible", None),
+        ((NEW, OLD), claim("x", "maximum", "6500", of={"arm": "new"}), "possible under a reading",
+         "spread is a std, ddof 0"),
+        ((NEW, OLD), claim("x", "maximum", "9999", of={"arm": "new"}), "impossible", None),
+    ],
+)  # fmt: skip
+def test_possibility(
+    arms: tuple[Claim, ...], extra: Claim, verdict: str, reading: str | None
+) -> None:
+    judged = verdicts(*arms, extra)["x"]
+    assert judged.possible == verdict
+    (finding,) = [f for f in judged.findings if f.question == "possible"]
+    assert finding.reading == reading
+
+
+def test_what_the_environment_can_pay() -> None:
+    cart = {"environment": "CartPole-v1", "n": 5}
+    assert verdicts(claim("x", "mean", "411±71", **cart))["x"].possible == "possible"
+    assert verdicts(claim("x", "mean", "511±71", **cart))["x"].possible == "impossible"
+    assert verdicts(claim("x", "mean", "411±400", **cart))["x"].possible == "impossible"
+
+
+def test_a_mean_above_the_optimum_is_held_against_chance() -> None:
+    """The slippery 4×4 map's optimum is 0.744: 0.78 over 5 × 100 episodes is 2 standard errors above it."""
+    lake = {"environment": "FrozenLake-v1", "outcome": "binary", "n": 5, "episodes": 100}
+    judged = verdicts(claim("x", "mean", "0.78", **lake))["x"]
+    (above,) = [f for f in judged.findings if f.check == "above the optimum"]
+    assert above.verdict == "possible"
+    chance = stats.binom.sf(387, 500, 0.7441)
+    assert float(above.arithmetic.rpartition(" ")[2]) == pytest.approx(chance, rel=0.05)
+    (above,) = [
+        f
+        for f in verdicts(claim("x", "mean", "0.90", **lake))["x"].findings
+        if f.check == "above the optimum"
+    ]
+    assert above.verdict == "possible under a reading"
+    assert "not slippery" in str(above.reading)
+
+
+# Witnesses, our runs, and the worst verdict
+
+
+def test_a_witness_decides() -> None:
+    theory = claim("t", "theory", witness="w")
+    for outcome, verdict in (("holds", "consistent"), ("fails", "inconsistent")):
+        told = Witness(outcome=outcome, said="Because.", numbers={"loss": -1.25})  # type: ignore[arg-type]
+        judged = verdicts(theory, witnesses={"w": told})["t"]
+        assert judged.consistent == verdict
+        assert judged.findings[0].arithmetic == "Because. loss = -1.25"
+    assert verdicts(theory)["t"].consistent == "not checked"
+
+
+CELL = {"experiment": "e", "environment": "HalfCheetah-v4", "n": 5}
+CELL_NEW = claim("new", "mean", "5375±581", method="prefpoe", **CELL)
+CELL_OLD = claim("old", "mean", "1276±67", method="ppo", **CELL)
+
+
+def ours(**means: float) -> Cells:
+    return lambda one: Sample(means[one.method], 190.0, 5) if one.method in means else "no record"
+
+
+def test_replication_of_a_percentage_goes_through_logarithms() -> None:
+    gain = claim("gain", "improvement", "+321%", of=PAIR)
+    told = verdicts(CELL_NEW, CELL_OLD, gain, cells=ours(prefpoe=5300.0, ppo=1250.0))
+    assert {name: one.replicated for name, one in told.items()} == {
+        "new": "compatible", "old": "compatible", "gain": "replicated",
+    }  # fmt: skip
+    assert "claimed log ratio [1.437" in told["gain"].findings[-1].arithmetic
+    told = verdicts(CELL_NEW, CELL_OLD, gain, cells=ours(prefpoe=1300.0, ppo=1250.0))
+    assert (told["new"].replicated, told["gain"].replicated) == ("incompatible", "contradicted")
+
+
+def test_without_records_nothing_is_tested() -> None:
+    judged = verdicts(CELL_NEW, cells=ours(ppo=1.0))["new"]
+    assert judged.replicated == "untested"
+    assert judged.findings[-1].arithmetic == "no record"
+
+
+def test_orderings_are_tested_in_every_environment() -> None:
+    order = claim(
+        "o", "ordering", relation="above", first_method="prefpoe", second_method="ppo",
+        environments=["HalfCheetah-v4", "Ant-v4"], experiment="e",
+    )  # fmt: skip
+    assert verdicts(order, cells=ours(prefpoe=900.0, ppo=100.0))["o"].replicated == "replicated"
+    assert verdicts(order, cells=ours(prefpoe=100.0, ppo=900.0))["o"].replicated == "contradicted"
+    assert verdicts(order, cells=ours(ppo=900.0))["o"].replicated == "untested"
+
+
+def test_untestable_says_why() -> None:
+    said = claim("s", "statement", untestable="judged by a model that is not public")
+    judged = verdicts(said)["s"]
+    assert judged.replicated == "untestable"
+    assert judged.findings[0].arithmetic == "judged by a model that is not public"
+
+
+def test_the_verdict_is_the_worst_finding() -> None:
+    """The number agrees with its other report, the spread does not."""
+    again = claim("x", "mean", "5375±400", n=5, same_as="new")
+    judged = verdicts(NEW, again)["x"]
+    assert [f.verdict for f in judged.findings] == ["consistent", "inconsistent"]
+    assert judged.consistent == "inconsistent"
+
+
+def test_severity_ranks_every_verdict() -> None:
+    for question, words in VERDICTS.items():
+        assert sorted(SEVERITY[question]) == sorted(words)
