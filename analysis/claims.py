@@ -129,6 +129,7 @@ COMMON = (
     "value",
     "unit",
     "same_as",
+    "otherwise",
     "note",
     "untestable",
     "witness",
@@ -139,7 +140,8 @@ class Claim(Strict):
     """One checkable statement of the paper.
 
     `value` is written as the paper prints it. `n` counts the units that a mean averages (seeds, unless `unit` says
-    otherwise), `episodes` those within a unit. `same_as` names a claim that reports the same quantity elsewhere.
+    otherwise), `episodes` those within a unit. `same_as` names a claim that reports the same quantity elsewhere;
+    `otherwise` is a reading under which the two would be different quantities, for the case that they differ.
     """
 
     id: Id
@@ -154,6 +156,7 @@ class Claim(Strict):
     unit: str | None = None
     of: dict[str, Ids] = Field(default_factory=dict)
     same_as: Id | None = None
+    otherwise: Words | None = None
     note: str | None = None
     n: Annotated[int, Field(ge=1)] | None = None
     episodes: Annotated[int, Field(ge=1)] | None = None
@@ -225,6 +228,8 @@ class Claim(Strict):
                 yield f"of.{name} is empty"
         if self.kind == "improvement" and len(self.role("new")) != len(self.role("old")):
             yield "of.new and of.old must name equally many claims"
+        if self.otherwise is not None and self.same_as is None:
+            yield "otherwise needs same_as"
         if self.kind == "interval" and self.value is not None and self.reported.ends is None:
             yield f'value must be an interval such as "[5284, 5868]" (got {self.value!r})'
         if self.kind != "interval" and self.value is not None and self.reported.ends is not None:

@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from analysis.workflow import read_request
@@ -181,3 +182,26 @@ def test_every_paper_of_the_repository_can_be_planned() -> None:
     for name in request.by_name:
         assert request.all_records(name)
         assert request.paper_files(name)
+
+
+def test_audit_trains_nothing_and_judges_every_claim(tree: Tree) -> None:
+    shutil.rmtree(tree.results)
+    done = tree.snakemake("audit")
+    assert done.returncode == 0, done.stderr
+    assert not tree.results.exists()
+    audit = tree.root / "results" / "audit"
+    assert (audit / "audit.html").is_file()
+    verdicts = pd.read_csv(audit / "verdicts.csv").set_index("claim")
+    assert verdicts.loc["theorem_1", "consistent"] == "consistent"
+    assert verdicts.loc["theorem_1.cost", "consistent"] == "consistent"
+    assert set(verdicts["replicated"]) == {"untested"}
+    assert tree.planned("audit") == ["audit"]
+
+
+def test_quick_or_smoke_records_never_answer_a_claim(tree: Tree) -> None:
+    """The tree has records at scale smoke; a record counts at scale paper only."""
+    assert tree.records()
+    done = tree.snakemake("audit")
+    assert done.returncode == 0, done.stderr
+    verdicts = pd.read_csv(tree.root / "results" / "audit" / "verdicts.csv")
+    assert set(verdicts["replicated"]) == {"untested"}

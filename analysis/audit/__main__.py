@@ -34,10 +34,13 @@ from analysis.paper import Paper, artifact_label
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Audit; 2 for a specification error, 1 where --fail-on finds its verdict, else 0."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
     if options.schema:
         print(json.dumps(Claims.model_json_schema(), indent=1, ensure_ascii=False))
         return 0
+    if not options.claims:
+        parser.error("name at least one of CLAIMS: a claims file, or a paper's folder")
     try:
         audits = [_audit(path, options.evidence, options.results) for path in options.claims]
         if options.output is not None:

@@ -56,7 +56,9 @@ class Sign(NamedTuple):
 
 SIGNS: dict[str, Sign] = {
     "consistent": Sign(
-        "✓", "holds", "the paper's own numbers agree, whichever way each of them was rounded"
+        "✓",
+        "holds",
+        "the paper's own numbers agree within their rounding, or what was computed agrees with it",
     ),
     "consistent under a reading": Sign(
         "◐", "partly", "they agree if the claim is read in a way that the paper does not state"

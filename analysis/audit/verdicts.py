@@ -6,6 +6,7 @@ A check yields findings; the verdict of a question is the one that says most aga
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -67,6 +68,7 @@ def audit(
 ) -> tuple[Judged, ...]:
     """Every claim of a paper, judged, in the order of its file."""
     by_id = {claim.id: claim for claim in claims}
+    tables = one_reading_a_table(claims, by_id)
     extremes: dict[str, dict[str, Claim]] = {}
     for claim in claims:
         if claim.kind in ("minimum", "maximum"):
@@ -78,6 +80,7 @@ def audit(
             title,
             (
                 *consistent(claim, by_id, witnesses),
+                *([tables[claim.id]] if claim.id in tables else []),
                 *possible(claim, by_id, extremes),
                 *replicated(claim, by_id, cells),
             ),
@@ -268,23 +271,58 @@ def _reported_twice(claim: Claim, other: Claim) -> Iterator[Finding]:
     """The same quantity at two places: the number, and its spread where both print one."""
     if claim.value is None or other.value is None:
         return
-    where = f"same quantity as {other.id} ({other.place})"
-    yield _finding(
-        claim, where, judge(claim.reported, consistency.same(claim.reported, other.reported))
-    )
-    mine, theirs = claim.reported.spread_range, other.reported.spread_range
-    if mine is not None and theirs is not None and claim.reported.spread is not None:
-        printed = Reported(
-            f"± {claim.reported.spread}",
-            claim.reported.spread,
-            claim.reported.spread_unit or claim.reported.unit,
-            "=",
-            False,
-        )
-        readings = consistency.same_spread(theirs, claim.n or other.n)
-        yield _finding(
-            claim, f"same spread as {other.id} ({other.place})", judge(printed, readings)
-        )
+    found = judge(claim.reported, consistency.same(claim.reported, other.reported))
+    if found.verdict == "inconsistent" and claim.otherwise is not None:
+        found = replace(found, verdict="consistent under a reading", reading=claim.otherwise)
+    yield _finding(claim, f"same quantity as {other.id} ({other.place})", found)
+    spread_readings = _spread_readings(claim, other)
+    if spread_readings is not None:
+        found = judge(*spread_readings)
+        yield _finding(claim, f"same spread as {other.id} ({other.place})", found)
+
+
+def _spread_readings(claim: Claim, other: Claim) -> tuple[Reported, Sequence[Reading]] | None:
+    """The claim's spread as a printed number, and what the other's would make it; None without both."""
+    mine, theirs = claim.reported, other.reported.spread_range
+    if mine.spread is None or mine.spread_unit is None or theirs is None:
+        return None
+    printed = Reported(f"± {mine.spread}", mine.spread, mine.spread_unit, "=", False)
+    return printed, consistency.same_spread(theirs, claim.n or other.n)
+
+
+def one_reading_a_table(claims: Sequence[Claim], by_id: Claims) -> dict[str, Finding]:
+    """Spreads that two places print differently: a reading that saves one row must hold for every row of the two.
+
+    The findings, by claim, are of rows that were saved by a reading which another row excludes.
+    """
+    tables: dict[tuple[str, str], list[tuple[Claim, Judgement, dict[str, Judgement]]]] = {}
+    for claim in claims:
+        other = by_id[claim.same_as] if claim.same_as is not None else None
+        if other is None or claim.value is None or other.value is None:
+            continue
+        pair = _spread_readings(claim, other)
+        if pair is None:
+            continue
+        printed, readings = pair
+        each = {reading.name: judge(printed, [reading]) for reading in readings}
+        rows = tables.setdefault((claim.place, other.place), [])
+        rows.append((claim, judge(printed, readings), each))
+    found = {}
+    for rows in tables.values():
+        for claim, whole, _ in rows:
+            against = [
+                (row.id, each[whole.reading])
+                for row, _, each in rows
+                if whole.reading in each and each[whole.reading].verdict != "consistent"
+            ]
+            if against:
+                named = "; ".join(f"{name}: {judgement.arithmetic}" for name, judgement in against)
+                said = (
+                    f"{whole.reading} would have to hold for every row of the two tables: {named}"
+                )
+                check = "one reading for the whole table"
+                found[claim.id] = Finding(claim.id, "consistent", check, "inconsistent", said)
+    return found
 
 
 # Question 3

@@ -265,6 +265,32 @@ def test_the_verdict_is_the_worst_finding() -> None:
     assert judged.consistent == "inconsistent"
 
 
+def test_a_reading_that_saves_one_row_must_hold_for_the_table() -> None:
+    """67 is 60 with n − 1 in the place of n; if that were so in the whole table, 581 could not stay 581."""
+    first = [OLD, claim("fusion", "mean", "1671±878", n=5)]
+    second = [
+        claim("old2", "mean", "1276±60", n=5, same_as="old"),
+        claim("fusion2", "mean", "1671±785", n=5, same_as="fusion"),
+    ]
+    assert verdicts(*first, *second)["old2"].consistent == "consistent under a reading"
+    told = verdicts(NEW, claim("new2", "mean", "5375±581", n=5, same_as="new"), *first, *second)
+    assert told["new2"].consistent == "consistent"
+    assert told["old2"].consistent == told["fusion2"].consistent == "inconsistent"
+    finding = told["old2"].findings[-1]
+    assert finding.check == "one reading for the whole table"
+    assert finding.arithmetic.count("new2: 581 · 0.8944") == 1
+
+
+def test_a_declared_reading_counts_only_where_the_numbers_differ() -> None:
+    why = "the figure shows another policy"
+    for value, verdict in (("1.5", "consistent under a reading"), ("1.0", "consistent")):
+        told = verdicts(
+            claim("a", "number", "1.0"), claim("b", "number", value, same_as="a", otherwise=why)
+        )["b"]
+        assert told.consistent == verdict
+        assert told.findings[0].reading == (why if value == "1.5" else None)
+
+
 def test_severity_ranks_every_verdict() -> None:
     for question, words in VERDICTS.items():
         assert sorted(SEVERITY[question]) == sorted(words)
