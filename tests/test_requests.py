@@ -56,7 +56,7 @@ def test_an_artifact_shows_one_experiment(experiments: str, count: int, tree: Tr
     lines[at] = lines[at].split(":")[0] + ": " + experiments
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     error = refused(tree)
-    assert "paper.yaml: artifacts." in error
+    assert re.search(r"paper\.yaml:\d+: artifacts\.", error)
     assert f"must name exactly one experiment (names {count})" in error
 
 

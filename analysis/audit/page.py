@@ -85,8 +85,8 @@ def write(
 ) -> None:
     """Write the page to `output`.
 
-    `artifacts` maps (paper, place) to an address relative to the page; `version` says what computed the verdicts and
-    `command` how to compute them again. Raises SpecificationError for a folder that cannot be made and RecordError
+    `artifacts` maps (paper, place) to an address relative to the page; `version` is that of rl-replica and
+    `command` says how to compute them again. Raises SpecificationError for a folder that cannot be made and RecordError
     for a page that cannot be written.
     """
     environment = Environment(
@@ -96,7 +96,7 @@ def write(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"words": _words}
+    environment.filters |= {"words": _words, "steps": steps}
     environment.globals |= {
         "signs": SIGNS,
         "tones": TONES,
@@ -136,6 +136,17 @@ def marked(words: str, value: str | None) -> Markup:
         return escape(words)
     start, end = found[0].span()
     return Markup("{}<mark>{}</mark>{}").format(words[:start], words[start:end], words[end:])
+
+
+def steps(arithmetic: str) -> str:
+    """`arithmetic` with each of its steps on a line: what stands between semicolons and gives a number a name."""
+    lines: list[str] = []
+    for part in re.split(r"; (?![^\[(]*[\])])", arithmetic):
+        if lines and not re.search(r"[=:\[]", part):
+            lines[-1] += f"; {part}"
+        else:
+            lines.append(part)
+    return ";\n".join(lines)
 
 
 def address(**chosen: str) -> str:
@@ -236,13 +247,23 @@ def _choices(audits: Sequence[PaperAudit]) -> dict[str, list[tuple[str, str]]]:
 
 
 def _ledger(audit: PaperAudit) -> dict[str, Any]:
-    """A paper's requirements by part, in the order of the file, and how many the paper states."""
+    """A paper's requirements by part, how many of them it states, and what its numerals belong to."""
     parts: dict[str, list[Requirement]] = {}
     for requirement in audit.requirements:
         parts.setdefault(requirement.part, []).append(requirement)
     stated = sum(requirement.stated is not None for requirement in audit.requirements)
-    numerals = sum(audit.coverage.values())
-    return {"audit": audit, "parts": parts, "stated": stated, "numerals": numerals}
+    # What is left open is said even where it is nothing; the rules come last, the commonest first.
+    named = {
+        name: audit.coverage.get(name, 0) for name in ("claimed", "specified", "skipped", "open")
+    }
+    rules = Counter({what: n for what, n in audit.coverage.items() if what not in named})
+    return {
+        "audit": audit,
+        "parts": parts,
+        "stated": stated,
+        "numerals": sum(audit.coverage.values()),
+        "coverage": [*named.items(), *rules.most_common()],
+    }
 
 
 def _untestable(audit: PaperAudit) -> list[tuple[str, tuple[Link, ...]]]:

@@ -28,7 +28,8 @@ def summary(audits: Sequence[PaperAudit]) -> Group:
     parts: list[RenderableType] = [_table(audits)]
     found = list(disagreeing(audits))
     if found:
-        parts.append(Text(f"\n{len(found)} claims do not agree:", style="bold"))
+        said = "1 claim does" if len(found) == 1 else f"{len(found):,} claims do"
+        parts.append(Text(f"\n{said} not agree:", style="bold"))
     for judged, findings in found:
         claim = judged.claim
         head = Text.assemble(
