@@ -236,6 +236,10 @@ class Claim(Strict):
             yield f"value: kind {self.kind} takes no interval (got {self.value!r})"
 
 
+ById = Mapping[str, Claim]
+"""Claims by their id."""
+
+
 class Entries(Strict):
     """The contents of `claims.yaml`, claims unread."""
 
@@ -317,7 +321,7 @@ def reported(claims: tuple[Claim, ...], place: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def cell_of(claim: Claim, by_id: Mapping[str, Claim]) -> Claim:
+def cell_of(claim: Claim, by_id: ById) -> Claim:
     """The claim that says whose number this is: a mean itself, else the arm (or the new arm) that it is about."""
     while claim.kind != "mean":
         named = claim.role("arm") or claim.role("new")
@@ -359,7 +363,7 @@ def _broken_references(
                     yield f"{place}: kind {claim.kind} needs n of {name!r}"
 
 
-def _circle(claim: Claim, by_id: Mapping[str, Claim]) -> list[str] | None:
+def _circle(claim: Claim, by_id: ById) -> list[str] | None:
     """A chain of references that leads from `claim` back to it, if there is one."""
     waiting = [[claim.id]]
     seen: set[str] = set()

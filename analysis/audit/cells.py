@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 
 from algorithms.cell import load_plan
-from analysis.audit.replication import Sample
-from analysis.audit.verdicts import Cells
+from analysis.audit.checks.replication import Sample
+from analysis.audit.replicated import Cells
 from analysis.claims import Claim
 
 SCALE = "paper"

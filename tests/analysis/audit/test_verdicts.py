@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from analysis.audit.checks.replication import Sample
 from analysis.audit.findings import VERDICTS, Judged
-from analysis.audit.replication import Sample
 from analysis.audit.verdicts import SEVERITY, audit
 from analysis.audit.witness import Witness
 from analysis.claims import Claim

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from analysis.audit.feasibility import (
+from analysis.audit.checks.feasibility import (
     Arm,
     above_optimum,
     binary_patterns,

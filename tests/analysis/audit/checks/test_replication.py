@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.audit.replication import Sample, effect, ordering, single, spread
+from analysis.audit.checks.replication import Sample, effect, ordering, single, spread
 from analysis.reported import Range, parse
 
 OLD = Sample(1000.0, 100.0, 5)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.audit.consistency import (
+from analysis.audit.checks.consistency import (
     Arm,
     Reading,
     average,

@@ -1,6 +1,6 @@
 """Question 2, claim by claim: could any data give the printed numbers?
 
-Feasibility.py has the bounds; here each kind of claim meets those that apply to it. The plain reading is what the claim
+The bounds are in `checks/feasibility.py`; here each kind of claim meets those that apply to it. The plain reading is what the claim
 says (its test, its kind of spread); where that excludes it, others are tried and named.
 """
 
@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from analysis.audit import feasibility
-from analysis.audit.feasibility import Arm, SpreadKind, TTest
+from analysis.audit.checks import feasibility
+from analysis.audit.checks.feasibility import Arm, SpreadKind, TTest
+from analysis.audit.checks.optima import Payable, payable_readings
 from analysis.audit.findings import Finding
-from analysis.audit.optima import Payable, payable_readings
-from analysis.claims import Claim
+from analysis.claims import ById, Claim
 from analysis.reported import Range
 
-Claims = Mapping[str, Claim]
 CHANCE = 1e-3
 """A mean above the optimum is called impossible where an optimal policy reaches it more rarely than this."""
 PLAIN = "as described"
@@ -35,7 +34,7 @@ class Option:
 
 
 def possible(
-    claim: Claim, by_id: Claims, extremes: Mapping[str, Mapping[str, Claim]]
+    claim: Claim, by_id: ById, extremes: Mapping[str, Mapping[str, Claim]]
 ) -> Iterator[Finding]:
     """Every bound that applies to the claim; `extremes` has the minimum and maximum of an arm by its id."""
     if claim.kind == "mean":
@@ -229,7 +228,7 @@ TESTS: dict[str, Test] = {
 }
 
 
-def _p_values(claim: Claim, by_id: Claims) -> Iterator[Option]:
+def _p_values(claim: Claim, by_id: ById) -> Iterator[Option]:
     """The stated test, two-sided, on seeds and standard deviations; then with one thing at a time read otherwise."""
     printed = claim.reported.range
     new, old = (by_id[claim.role(role)[0]] for role in ("new", "old"))
@@ -270,7 +269,7 @@ def _tails(printed: Range, found: TTest | None, name: str) -> Iterator[Option]:
         yield Option(f"{name}, {side}", p.meets(printed), found.bounded, f"{t}, p in {p}")
 
 
-def _effect_sizes(claim: Claim, by_id: Claims) -> Iterator[Option]:
+def _effect_sizes(claim: Claim, by_id: ById) -> Iterator[Option]:
     printed = claim.reported.range
     new, old = (by_id[claim.role(role)[0]] for role in ("new", "old"))
     for (name, first), (_, second) in zip(_readings(new), _readings(old), strict=False):

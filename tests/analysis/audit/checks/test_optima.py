@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import optimize, sparse
 
-from analysis.audit.optima import SUITE_TASKS, frozen_lake_optimum, payable, payable_readings
+from analysis.audit.checks.optima import SUITE_TASKS, frozen_lake_optimum, payable, payable_readings
 from envs.registry import ENVIRONMENTS
 
 

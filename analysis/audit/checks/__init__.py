@@ -1,0 +1,1 @@
+"""Checks as pure functions of numbers and ranges: no claims, no files."""
