@@ -22,8 +22,8 @@ from algorithms.cell import SCALES
 from algorithms.specification import SpecificationError, read_yaml
 from analysis.audit import page, terminal
 from analysis.audit.cells import recorded, unrecorded
-from analysis.audit.coverage import coverage
-from analysis.audit.findings import VERDICTS, PaperAudit
+from analysis.audit.coverage import coverage, tally
+from analysis.audit.findings import VERDICTS, Judged, PaperAudit
 from analysis.audit.specification import read_specification
 from analysis.audit.tables import write_tables
 from analysis.audit.verdicts import audit
@@ -119,14 +119,16 @@ def _audit_folder(folder: Path, evidence: Sequence[Path], results: Path) -> Pape
     notes = sorted({entry.said for entry in witnesses.values() if entry.outcome == "skipped"})
     claims = load_claims(folder)
     judged = audit(claims, folder.name, paper.short, witnesses, recorded(folder, results))
+    covered, claimed = _numerals(folder, judged)
     return PaperAudit(
         folder.name,
         paper.short,
         paper.source,
         judged,
         read_specification(folder),
-        coverage_counts(folder),
+        covered,
         tuple(notes),
+        claimed,
     )
 
 
@@ -138,14 +140,23 @@ def _audit_file(path: Path) -> PaperAudit:
     return PaperAudit(path.stem, title, None, judged, (), {}, ())
 
 
-def coverage_counts(folder: Path) -> Mapping[str, int]:
-    """How many numerals of the paper's text belong to what; empty where its text was never listed."""
+def _numerals(
+    folder: Path, judged: Sequence[Judged]
+) -> tuple[Mapping[str, int], Mapping[str, Mapping[str, int]]]:
+    """Numerals of the paper's text by what they belong to; those of claims by kind and by verdict.
+
+    Both are empty where its text was never listed.
+    """
     if not (folder / "numerals.csv").is_file():
-        return {}
-    return Counter(
-        f"rule: {numeral.numeral.rule}" if numeral.how == "rule" else numeral.how
-        for numeral in coverage(folder)
-    )
+        return {}, {}
+    rows = coverage(folder)
+    covered = Counter(f"rule: {row.numeral.rule}" if row.how == "rule" else row.how for row in rows)
+    labels = {"kind": {one.claim.id: str(one.claim.kind) for one in judged}} | {
+        f"{question}?": {one.claim.id: one.verdicts[question] for one in judged}
+        for question in VERDICTS
+    }
+    claimed = {what: dict(tally(rows, label).most_common()) for what, label in labels.items()}
+    return covered, claimed
 
 
 def artifact_links(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from analysis.audit.specification import Requirement
@@ -146,7 +146,7 @@ class PaperAudit:
     """All that the audit says of one paper.
 
     `coverage` counts numerals of its text by what they belong to ("claimed", "skipped", "open" …) and may be
-    empty; `notes` tell what a reader needs besides, such as how to get a released checkpoint.
+    empty; `claimed` counts those of claims by "kind" and by the verdict of each question; `notes` tell what a reader needs besides, such as how to get a released checkpoint.
     """
 
     name: str
@@ -156,6 +156,7 @@ class PaperAudit:
     requirements: tuple[Requirement, ...]
     coverage: Mapping[str, int]
     notes: tuple[str, ...]
+    claimed: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def counts(judged: Iterable[Judged], question: Question) -> Counter[str]:
@@ -170,6 +171,15 @@ def disagreeing(audits: Sequence[PaperAudit]) -> Iterator[tuple[Judged, tuple[Fi
             if judged.tone == "against":
                 findings = (f for f in judged.findings if SIGNS[f.verdict].tone == "against")
                 yield judged, tuple(findings)
+
+
+def untestable(audit: PaperAudit) -> dict[str, list[Claim]]:
+    """Why claims of a paper cannot be tested, and which."""
+    reasons: dict[str, list[Claim]] = {}
+    for judged in audit.claims:
+        if judged.claim.untestable:
+            reasons.setdefault(judged.claim.untestable, []).append(judged.claim)
+    return reasons
 
 
 def verdict_rows(audits: Sequence[PaperAudit]) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ from analysis.audit.findings import (
     PaperAudit,
     Question,
     counts,
+    untestable,
 )
 from analysis.audit.specification import Requirement
 from analysis.claims import KINDS, Claim
@@ -263,17 +264,22 @@ def _ledger(audit: PaperAudit) -> dict[str, Any]:
         "stated": stated,
         "numerals": sum(audit.coverage.values()),
         "coverage": [*named.items(), *rules.most_common()],
+        "claimed": {
+            what: ", ".join(
+                f"{name.replace('_', ' ')} {number:,}" for name, number in table.items()
+            )
+            for what, table in audit.claimed.items()
+        },
     }
 
 
 def _untestable(audit: PaperAudit) -> list[tuple[str, tuple[Link, ...]]]:
-    """Why claims of a paper cannot be tested, and which."""
+    """Why claims of a paper cannot be tested, with links to them."""
     by_id = {judged.claim.id: judged.claim for judged in audit.claims}
-    reasons: dict[str, list[str]] = {}
-    for claim in by_id.values():
-        if claim.untestable:
-            reasons.setdefault(claim.untestable, []).append(claim.id)
-    return [(reason, _links(audit.name, names, by_id)) for reason, names in reasons.items()]
+    return [
+        (reason, _links(audit.name, [claim.id for claim in claims], by_id))
+        for reason, claims in untestable(audit).items()
+    ]
 
 
 def _words(name: str) -> str:

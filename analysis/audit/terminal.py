@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from analysis.audit.findings import SIGNS, VERDICTS, PaperAudit, Tone, counts, disagreeing
+from analysis.audit.findings import (
+    SIGNS,
+    VERDICTS,
+    PaperAudit,
+    Tone,
+    counts,
+    disagreeing,
+    untestable,
+)
 
 STYLES: dict[Tone, str] = {
     "against": "bold red",
@@ -21,36 +30,95 @@ STYLES: dict[Tone, str] = {
 
 
 def summary(audits: Sequence[PaperAudit]) -> Group:
-    """A table of the verdicts that occur, papers side by side, and every claim that does not agree, one after another.
+    """What does not agree and what cannot be tested, then how many numerals and claims were judged, and how.
 
-    Both fit 80 columns. Where the output is no terminal, rich leaves the colours out; words and marks stay.
+    All fits 80 columns. Where the output is no terminal, rich leaves the colours out; words and marks stay.
     """
-    parts: list[RenderableType] = [_table(audits)]
+    parts: list[RenderableType] = [*_disagreeing(audits), *_untestable(audits)]
+    if any(audit.coverage for audit in audits):
+        parts += [_coverage(audits), *_claimed(audits)]
+    return Group(*parts, _table(audits))
+
+
+def _disagreeing(audits: Sequence[PaperAudit]) -> Iterator[Text]:
+    """Every claim that does not agree, with a line of arithmetic."""
     found = list(disagreeing(audits))
     if found:
-        said = "1 claim does" if len(found) == 1 else f"{len(found):,} claims do"
-        parts.append(Text(f"\n{said} not agree:", style="bold"))
+        many = "1 claim does" if len(found) == 1 else f"{len(found)} claims do"
+        yield Text(f"{many} not agree:", style="bold")
     for judged, findings in found:
         claim = judged.claim
         head = Text.assemble(
             (f"✕ {claim.id}", STYLES["against"]), f"  {judged.title}, {claim.place}"
         )
-        parts.append(head if claim.value is None else head.append(f": {claim.value}"))
+        yield head if claim.value is None else head.append(f": {claim.value}")
         for finding in findings:
-            line = " ".join(finding.arithmetic.split())
-            text = Text.assemble((f"  {finding.check}: {finding.verdict}. ", "dim"), line)
-            text.no_wrap, text.overflow = True, "ellipsis"
-            parts.append(text)
-    return Group(*parts)
+            yield _line(f"  {finding.check}: {finding.verdict}. ", finding.arithmetic)
+    if found:
+        yield Text()
+
+
+def _untestable(audits: Sequence[PaperAudit]) -> Iterator[Text]:
+    """Why claims cannot be tested here, a line a reason."""
+    for audit in audits:
+        reasons = untestable(audit)
+        if not reasons:
+            continue
+        number = sum(map(len, reasons.values()))
+        yield Text(f"{audit.title}: {number} claims cannot be tested here:", style="bold")
+        for reason, claims in reasons.items():
+            more = f" and {len(claims) - 1} more" if len(claims) > 1 else ""
+            yield _line(f"⊘ {claims[0].id}{more}: ", reason)
+        yield Text()
+
+
+def _line(head: str, text: str) -> Text:
+    """One line, cut where the terminal ends."""
+    line = Text.assemble((head, "dim"), " ".join(text.split()))
+    line.no_wrap, line.overflow = True, "ellipsis"
+    return line
+
+
+def _coverage(audits: Sequence[PaperAudit]) -> Table:
+    """Numerals of the papers' texts by what they belong to."""
+    table = _papers(audits, "numerals of the text")
+    for what in ("claimed", "specified", "skipped", "open"):
+        table.add_row(what, *(f"{audit.coverage.get(what, 0):,}" for audit in audits))
+    rules = [
+        sum(number for what, number in audit.coverage.items() if what.startswith("rule"))
+        for audit in audits
+    ]
+    table.add_row("left out by rule", *(f"{number:,}" for number in rules), end_section=True)
+    return table
+
+
+def _claimed(audits: Sequence[PaperAudit]) -> Iterator[Text]:
+    """Numerals of claims by kind and by verdict, all papers together."""
+    whats = dict.fromkeys(what for audit in audits for what in audit.claimed)
+    for what in whats:
+        total = Counter[str]()
+        for audit in audits:
+            total.update(audit.claimed.get(what, {}))
+        words = ", ".join(
+            f"{name.replace('_', ' ')} {number}" for name, number in total.most_common()
+        )
+        yield Text.assemble((f"claimed numerals, {what} ", "bold"), words)
+    yield Text()
+
+
+def _papers(audits: Sequence[PaperAudit], *first: str) -> Table:
+    """An empty table with a column for each paper."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in first:
+        table.add_column(name, no_wrap=True)
+    for audit in audits:
+        table.add_column(audit.title, justify="right", overflow="fold")
+    return table
 
 
 def _table(audits: Sequence[PaperAudit]) -> Table:
     several = len(audits) > 1
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("question")
-    table.add_column("verdict", no_wrap=True)
-    for audit in audits:
-        table.add_column(audit.title, justify="right", overflow="fold")
+    table = _papers(audits, "question", "verdict")
     if several:
         table.add_column("all", justify="right", style="bold")
     for question, verdicts in VERDICTS.items():
