@@ -197,11 +197,11 @@ def _reported_twice(claim: Claim, other: Claim) -> Iterator[Finding]:
     found = judge(claim.reported, consistency.same(claim.reported, other.reported))
     if found.verdict == "inconsistent" and claim.otherwise is not None:
         found = replace(found, verdict="consistent under a reading", reading=claim.otherwise)
-    yield _finding(claim, f"same quantity as {other.id} ({other.place})", found)
+    yield _finding(claim, f"same quantity as in {other.place}", found)
     spread_readings = _spread_readings(claim, other)
     if spread_readings is not None:
         found = judge(*spread_readings)
-        yield _finding(claim, f"same spread as {other.id} ({other.place})", found)
+        yield _finding(claim, f"same spread as in {other.place}", found)
 
 
 def _spread_readings(claim: Claim, other: Claim) -> tuple[Reported, Sequence[Reading]] | None:
