@@ -88,11 +88,10 @@ KINDS: dict[str, Kind] = {
     "width": Kind("the width of an interval", ONE_ARM),
     "effect_size": Kind("Cohen's d of two arms", TWO_ARMS),
     "comparison": Kind(
-        "how two reported numbers, or their spreads, compare",
+        "how two reported numbers compare",
         TWO,
         value=False,
         needs=("relation",),
-        optional=("quantity",),
     ),
     "best": Kind(
         "the best of a column, as printed in bold",
@@ -129,7 +128,6 @@ COMMON = (
     "value",
     "unit",
     "same_as",
-    "otherwise",
     "note",
     "untestable",
     "witness",
@@ -140,8 +138,7 @@ class Claim(Strict):
     """One checkable statement of the paper.
 
     `value` is written as the paper prints it. `n` counts the units that a mean averages (seeds, unless `unit` says
-    otherwise), `episodes` those within a unit. `same_as` names a claim that reports the same quantity elsewhere;
-    `otherwise` is a reading under which the two would be different quantities, for the case that they differ.
+    otherwise), `episodes` those within a unit. `same_as` names a claim that reports the same quantity elsewhere.
     """
 
     id: Id
@@ -156,7 +153,6 @@ class Claim(Strict):
     unit: str | None = None
     of: dict[str, Ids] = Field(default_factory=dict)
     same_as: Id | None = None
-    otherwise: Words | None = None
     note: str | None = None
     n: Annotated[int, Field(ge=1)] | None = None
     episodes: Annotated[int, Field(ge=1)] | None = None
@@ -166,7 +162,6 @@ class Claim(Strict):
     level: Annotated[float, Field(gt=0, lt=100)] = 95.0
     test: Literal["paired t", "welch", "student", "unstated"] = "unstated"
     relation: Relation | None = None
-    quantity: Literal["value", "spread"] = "value"
     lower_is_better: bool = False
     experiment: Words | None = None
     environment: Words | None = None
@@ -228,8 +223,6 @@ class Claim(Strict):
                 yield f"of.{name} is empty"
         if self.kind == "improvement" and len(self.role("new")) != len(self.role("old")):
             yield "of.new and of.old must name equally many claims"
-        if self.otherwise is not None and self.same_as is None:
-            yield "otherwise needs same_as"
         if self.kind == "interval" and self.value is not None and self.reported.ends is None:
             yield f'value must be an interval such as "[5284, 5868]" (got {self.value!r})'
         if self.kind != "interval" and self.value is not None and self.reported.ends is not None:
@@ -352,10 +345,6 @@ def _broken_references(
                 yield f"{place}: refers to {name!r}, which has no value"
         if circle := _circle(claim, by_id):
             yield f"{place}: refers to itself in a circle: {' → '.join(circle)}"
-        if claim.quantity == "spread":
-            for name in claim.references:
-                if name in by_id and "±" not in str(by_id[name].value):
-                    yield f"{place}: compares spreads, but {name!r} has none"
         if claim.kind in ("interval", "p_value", "effect_size"):
             for name in claim.references:
                 arm = by_id.get(name)

@@ -5,10 +5,9 @@ The arithmetic is in `checks/consistency.py`; here each kind of claim meets the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import cast
 
 from analysis.audit.checks import consistency
 from analysis.audit.checks.consistency import Arm, Judgement, Reading, judge
@@ -66,7 +65,8 @@ def _finding(claim: Claim, check: str, found: Judgement) -> Finding:
         found.verdict,
         found.arithmetic,
         found.reading,
-        tried=found.tried,
+        found.power,
+        found.tried,
     )
 
 
@@ -163,16 +163,11 @@ def _ordered(claim: Claim, by_id: ById) -> Finding:
 
 def _compared(claim: Claim, by_id: ById) -> Finding:
     first, second = (by_id[claim.role(name)[0]] for name in ("first", "second"))
-    what = "spread of " if claim.quantity == "spread" else ""
-    said = f"{what}{first.value} {claim.relation} {what}{second.value}"
+    said = f"{first.value} {claim.relation} {second.value}"
     if claim.relation == "similar" or claim.relation is None:
         note = f"{said}: two numbers alone do not say what counts as similar"
         return Finding(claim.id, "consistent", "comparison", "not checked", note)
-    ranges = [
-        cast(Range, arm.reported.spread_range) if claim.quantity == "spread" else arm.reported.range
-        for arm in (first, second)
-    ]
-    holds = consistency.compare(claim.relation, *ranges)
+    holds = consistency.compare(claim.relation, first.reported.range, second.reported.range)
     return Finding(
         claim.id, "consistent", "comparison", "consistent" if holds else "inconsistent", said
     )
@@ -195,8 +190,6 @@ def _reported_twice(claim: Claim, other: Claim) -> Iterator[Finding]:
     if claim.value is None or other.value is None:
         return
     found = judge(claim.reported, consistency.same(claim.reported, other.reported))
-    if found.verdict == "inconsistent" and claim.otherwise is not None:
-        found = replace(found, verdict="consistent under a reading", reading=claim.otherwise)
     yield _finding(claim, f"same quantity as in {other.place}", found)
     spread_readings = _spread_readings(claim, other)
     if spread_readings is not None:
@@ -213,36 +206,53 @@ def _spread_readings(claim: Claim, other: Claim) -> tuple[Reported, Sequence[Rea
     return printed, consistency.same_spread(theirs, claim.n or other.n)
 
 
-def one_reading_a_table(claims: Sequence[Claim], by_id: ById) -> dict[str, Finding]:
-    """Spreads that two places print differently: a reading that saves one row must hold for every row of the two.
+def one_reading(claims: Sequence[Claim], by_id: ById) -> dict[str, Finding]:
+    """Numbers that belong together were computed in one way: a reading that saves one must hold for all of them.
 
-    The findings, by claim, are of rows that were saved by a reading which another row excludes.
+    Together belong the spreads that two places print of the same rows, and the averages that one place prints. The
+    findings, by claim, are of those that were saved by a reading which another excludes.
     """
-    tables: dict[tuple[str, str], list[tuple[Claim, Judgement, dict[str, Judgement]]]] = {}
+    groups: dict[tuple[str, str], list[Together]] = {}
     for claim in claims:
-        other = by_id[claim.same_as] if claim.same_as is not None else None
-        if other is None or claim.value is None or other.value is None:
-            continue
-        pair = _spread_readings(claim, other)
-        if pair is None:
-            continue
-        printed, readings = pair
-        each = {reading.name: judge(printed, [reading]) for reading in readings}
-        rows = tables.setdefault((claim.place, other.place), [])
-        rows.append((claim, judge(printed, readings), each))
+        for where, printed, readings in _together(claim, by_id):
+            each = {reading.name: judge(printed, [reading]) for reading in readings}
+            whole = judge(printed, readings)
+            groups.setdefault(where, []).append(Together(claim, whole, each))
     found = {}
-    for rows in tables.values():
-        for claim, whole, _ in rows:
+    for group in groups.values():
+        for saved in group:
+            reading = saved.whole.reading or ""
             against = [
-                (row.id, each[whole.reading])
-                for row, _, each in rows
-                if whole.reading in each and each[whole.reading].verdict != "consistent"
+                f"{one.claim.id}: {one.each[reading].arithmetic}"
+                for one in group
+                if reading in one.each and one.each[reading].verdict != "consistent"
             ]
             if against:
-                named = "; ".join(f"{name}: {judgement.arithmetic}" for name, judgement in against)
-                said = (
-                    f"{whole.reading} would have to hold for every row of the two tables: {named}"
+                said = f"{reading} would have to hold for all of them: {'; '.join(against)}"
+                check = "one reading for all that belong together"
+                found[saved.claim.id] = Finding(
+                    saved.claim.id, "consistent", check, "inconsistent", said
                 )
-                check = "one reading for the whole table"
-                found[claim.id] = Finding(claim.id, "consistent", check, "inconsistent", said)
     return found
+
+
+@dataclass(frozen=True)
+class Together:
+    """One of several numbers that were computed alike: under any reading, and under each alone."""
+
+    claim: Claim
+    whole: Judgement
+    each: Mapping[str, Judgement]
+
+
+def _together(
+    claim: Claim, by_id: ById
+) -> Iterator[tuple[tuple[str, str], Reported, Sequence[Reading]]]:
+    """What a claim shares with others: where it stands, the printed number, and its readings."""
+    other = by_id[claim.same_as] if claim.same_as is not None else None
+    if other is not None and claim.value is not None and other.value is not None:
+        spreads = _spread_readings(claim, other)
+        if spreads is not None:
+            yield (claim.place, other.place), *spreads
+    if claim.kind == "improvement" and len(claim.role("new")) > 1:
+        yield (claim.place, "average improvement"), claim.reported, _improvement(claim, by_id)[1]

@@ -33,6 +33,7 @@ VERDICTS: dict[Question, tuple[str, ...]] = {
         "incompatible",
         "untested",
         "untestable",
+        "does not apply",
     ),
 }
 # What verdicts amount to, as said of claims, the most telling first: the order in which a reader meets them.
@@ -86,6 +87,9 @@ SIGNS: dict[str, Sign] = {
     "compatible": Sign("≈", "holds", "our mean lies where a repetition of the study would put it"),
     "incompatible": Sign("≠", "against", "our mean lies outside that prediction interval"),
     "untested": Sign("–", "silent", "there are no records at scale paper that would answer it"),
+    "does not apply": Sign(
+        "·", "silent", "runs of ours would say nothing about it: a theorem, a sum, a count"
+    ),
     "untestable": Sign("⊘", "silent", "it cannot be tested here; the claim says why"),
 }
 

@@ -7,14 +7,17 @@ says (its test, its kind of spread); where that excludes it, others are tried an
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from scipy import stats
+
 from analysis.audit.checks import feasibility
-from analysis.audit.checks.feasibility import Arm, SpreadKind, TTest
+from analysis.audit.checks.feasibility import Arm, TTest
 from analysis.audit.checks.optima import Payable, payable_readings
 from analysis.audit.findings import Finding
+from analysis.audit.spreads import Spread, ddofs, readings, sample_std_of
 from analysis.claims import ById, Claim
 from analysis.reported import Range
 
@@ -92,9 +95,9 @@ def _mean(claim: Claim, extremes: Mapping[str, Claim]) -> Iterator[Finding]:
     if printed.spread_range is None or claim.n is None or claim.n < 2:
         return
     if claim.outcome == "binary":
-        yield _choose(claim, "spread of rates", list(_rates(claim, printed.spread_range, claim.n)))
-    if settings:
-        options = [_bounded_spread(claim, setting) for setting in settings]
+        yield _choose(claim, "spread of rates", list(_rates(claim, claim.n, settings)))
+    elif settings:
+        options = list(_bounded_spreads(claim, settings))
         yield _choose(claim, "spread of bounded returns", options)
     if len(extremes) == 2:
         yield _choose(claim, "spread between the extremes", list(_between(claim, extremes)))
@@ -113,7 +116,7 @@ def _above(claim: Claim, settings: list[Payable]) -> Iterator[Option]:
         optimum = cast(float, setting.optimum)
         found = feasibility.above_optimum(
             claim.reported.range,
-            _std(claim, 1),
+            sample_std_of(claim),
             claim.n or 1,
             optimum,
             claim.episodes or 1,
@@ -151,54 +154,70 @@ def _granular(claim: Claim, n: int) -> Finding:
                     hit.power > 0,
                     f"{said}; sum of squares {hit.squares}",
                 )
-                for ddof in _ddofs(claim)
+                for ddof in ddofs(claim)
             ]
             return _choose(claim, "GRIMMER", options)
     return Finding(claim.id, "possible", "GRIM", verdict, said, power=power)
 
 
-def _rates(claim: Claim, spread: Range, n: int) -> Iterator[Option]:
-    """A spread of success rates over n units; then of single outcomes."""
-    mean = claim.reported.range
+def _rates(claim: Claim, n: int, settings: Sequence[Payable]) -> Iterator[Option]:
+    """A spread of success rates over n units; of single outcomes; then over units in other settings.
+
+    No unit's rate exceeds what the best policy reaches by chance, where the environment and its episodes are known.
+    """
+    mean, spread = claim.reported.range, cast(Range, claim.reported.spread_range)
+    default, *others = settings or (None,)
+    for ddof in ddofs(claim):
+        yield _rate(claim, n, default, ddof)
+    episodes = feasibility.rate_spread(mean, spread, n)
+    said = (
+        f"single outcomes with mean {claim.reported.value} have a spread of {episodes.per_episode}"
+    )
+    yield Option("spread over episodes", episodes.as_episodes, True, said)
+    for setting in others:
+        for ddof in ddofs(claim):
+            yield _rate(claim, n, setting, ddof)
+
+
+def _rate(claim: Claim, n: int, setting: Payable | None, ddof: int) -> Option:
+    """A spread over units whose rates lie between 0 and the best that the setting allows."""
+    mean, spread = claim.reported.range, cast(Range, claim.reported.spread_range)
+    best, where = 1.0, ""
+    if setting is not None and setting.optimum is not None and claim.episodes is not None:
+        rare = stats.binom.isf(CHANCE / n, claim.episodes, setting.optimum)
+        best = float(rare) / claim.episodes
+        where = f"{setting.setting}, " if setting.setting else ""
+    largest = feasibility.largest_std(mean, n, 0.0, best, ddof)
     patterns = "; ".join(
-        f"{pattern.successes} of {n} units at 1 and the others at 0 give {pattern.mean:.2f} ± "
-        f"{pattern.std:.2f} (ddof {pattern.ddof})"
-        for pattern in feasibility.binary_patterns(mean, spread, n)
+        f"{found.successes} of {n} units at 1 and the others at 0 give {found.mean:.2f} ± {found.std:.2f}"
+        for found in feasibility.binary_patterns(mean, spread, n)
+        if found.ddof == ddof and best >= 1
     )
-    for ddof in _ddofs(claim):
-        found = feasibility.rate_spread(mean, spread, n, ddof)
-        said = (
-            f"{n} rates with mean {claim.reported.value} have a spread of at most {found.largest:.3g}; "
-            f"single outcomes have {found.per_episode}"
-        )
-        yield Option(
-            f"spread over units, ddof {ddof}",
-            found.possible,
-            True,
-            f"{said}; {patterns}".strip("; "),
-        )
-    yield Option("spread over episodes", found.as_episodes, True, said)
+    said = (
+        f"{n} rates of at most {best:.3g} with mean {claim.reported.value} have a spread of at most "
+        f"{largest:.3g}; printed {claim.reported.spread}; {patterns}"
+    )
+    holds = spread.meets(Range(0.0, largest))
+    return Option(f"{where}spread over units, ddof {ddof}", holds, True, said.strip("; "))
 
 
-def _bounded_spread(claim: Claim, setting: Payable) -> Option:
-    bounds = feasibility.range_spread(
-        Range.exactly(setting.low),
-        Range.exactly(setting.high),
-        claim.n or 2,
-        claim.reported.range
-        if claim.reported.range.meets(Range(setting.low, setting.high))
-        else None,
-        attained=False,
-    )
-    spread = cast(Range, _std(claim, 1))
-    said = f"spread {claim.reported.spread}; returns from {setting.low:g} to {setting.high:g} allow {bounds.std}"
-    return Option(setting.setting or PLAIN, spread.meets(bounds.std), True, said)
+def _bounded_spreads(claim: Claim, settings: Sequence[Payable]) -> Iterator[Option]:
+    """The spread as it is described in every setting, then other kinds of spread in the default one."""
+    (plain, *others), mean = readings(claim), claim.reported.range
+    tried = [(setting, plain) for setting in settings] + [(settings[0], other) for other in others]
+    for setting, (name, spread) in tried:
+        ends = Range.exactly(setting.low), Range.exactly(setting.high)
+        inside = mean if mean.meets(Range(setting.low, setting.high)) else None
+        bounds = feasibility.range_spread(*ends, claim.n or 2, inside, attained=False)
+        said = f"returns from {setting.low:g} to {setting.high:g} allow a spread of {bounds.std}; {name}: {spread}"
+        label = name if (name, spread) != plain else setting.setting or PLAIN
+        yield Option(label, spread.meets(bounds.std), True, said)
 
 
 def _between(claim: Claim, extremes: Mapping[str, Claim]) -> Iterator[Option]:
     """The spread, given the printed minimum and maximum, for each kind of spread that it may be."""
     low, high = (extremes[kind].reported.range for kind in ("minimum", "maximum"))
-    for name, spread in _readings(claim):
+    for name, spread in readings(claim):
         bounds = feasibility.range_spread(low, high, claim.n or 2, claim.reported.range)
         said = f"{claim.n} values from {low.middle:g} to {high.middle:g} with this mean allow a spread of {bounds.std}; printed {spread}"
         yield Option(name, spread.meets(bounds.std), True, said)
@@ -208,7 +227,7 @@ def _extreme(claim: Claim, arm: Claim) -> Iterator[Finding]:
     if arm.n is None or arm.n < 2 or arm.reported.spread_range is None:
         return
     options = []
-    for name, spread in _readings(arm):
+    for name, spread in readings(arm):
         found = feasibility.sample_extremes(arm.reported.range, spread, arm.n)
         bounds = found.smallest if claim.kind == "minimum" else found.largest
         holds = claim.reported.range.meets(bounds)
@@ -232,7 +251,7 @@ def _p_values(claim: Claim, by_id: ById) -> Iterator[Option]:
     """The stated test, two-sided, on seeds and standard deviations; then with one thing at a time read otherwise."""
     printed = claim.reported.range
     new, old = (by_id[claim.role(role)[0]] for role in ("new", "old"))
-    spreads = list(zip(_readings(new), _readings(old), strict=False))
+    spreads = list(zip(readings(new), readings(old), strict=False))
     if not spreads:
         yield Option(PLAIN, True, False, "no spread is printed for one of the arms")
         return
@@ -272,7 +291,7 @@ def _tails(printed: Range, found: TTest | None, name: str) -> Iterator[Option]:
 def _effect_sizes(claim: Claim, by_id: ById) -> Iterator[Option]:
     printed = claim.reported.range
     new, old = (by_id[claim.role(role)[0]] for role in ("new", "old"))
-    for (name, first), (_, second) in zip(_readings(new), _readings(old), strict=False):
+    for (name, first), (_, second) in zip(readings(new), readings(old), strict=False):
         sizes = feasibility.cohen_d_range(
             Arm(new.reported.range, first, cast(int, new.n)),
             Arm(old.reported.range, second, cast(int, old.n)),
@@ -281,39 +300,3 @@ def _effect_sizes(claim: Claim, by_id: ById) -> Iterator[Option]:
             yield Option(
                 f"{kind}, {name}", size.meets(printed), size.high < math.inf, f"|d| in {size}"
             )
-
-
-# Spreads
-
-
-def _ddofs(claim: Claim) -> tuple[int, ...]:
-    """The stated divisor, or n − 1 and then n."""
-    return (1, 0) if claim.ddof is None else (claim.ddof,)
-
-
-def _std(claim: Claim, ddof: int) -> Range | None:
-    """The sample standard deviation that the claim prints, if it does."""
-    spread = claim.reported.spread_range
-    if spread is None or claim.n is None or claim.n < 2:
-        return None
-    return feasibility.sample_std(
-        spread, claim.n, _spread_kind(claim), claim.ddof if claim.ddof is not None else ddof
-    )
-
-
-Spread = tuple[str, Range]
-
-
-def _readings(claim: Claim) -> Iterator[Spread]:
-    """Every sample standard deviation that the printed spread may stand for, the stated kind first."""
-    spread, n = claim.reported.spread_range, claim.n
-    if spread is None or n is None or n < 2:
-        return
-    kinds = dict.fromkeys((_spread_kind(claim), *feasibility.SPREAD_KINDS))
-    for kind in kinds:
-        for ddof in _ddofs(claim):
-            yield f"spread is a {kind}, ddof {ddof}", feasibility.sample_std(spread, n, kind, ddof)
-
-
-def _spread_kind(claim: Claim) -> SpreadKind:
-    return "std" if claim.spread == "unstated" else claim.spread

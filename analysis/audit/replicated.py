@@ -5,23 +5,28 @@ The intervals are in `checks/replication.py`; here claims meet the cells that an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 from analysis.audit.checks.replication import (
     Direction,
     Replication,
     Sample,
+    cohens_d,
     effect,
     ordering,
     single,
-    spread,
+    welch_p,
 )
 from analysis.audit.findings import Finding
-from analysis.claims import ById, Claim, cell_of
+from analysis.audit.spreads import sample_std_of
+from analysis.claims import ById, Claim
 from analysis.reported import Range
 
 Cells = Callable[[Claim], Sample | str]
 """Our own runs of the cell that a claim names, or why there is no number: see `cells.py`."""
+
+NO_EXPERIMENT = "no experiment of ours answers it"
 
 
 def replicated(claim: Claim, by_id: ById, cells: Cells) -> Iterator[Finding]:
@@ -42,57 +47,73 @@ def replicated(claim: Claim, by_id: ById, cells: Cells) -> Iterator[Finding]:
 
 def _replication(claim: Claim, by_id: ById, cells: Cells) -> Sequence[Replication] | str:
     """Replications of what the claim says, or why there is none ("" where the question does not arise)."""
-    if claim.kind == "mean" and claim.experiment is not None:
-        return _mean(claim, cells)
-    if claim.kind == "improvement" and len(claim.role("new")) == 1:
-        return _effect(
-            claim, by_id[claim.role("new")[0]], by_id[claim.role("old")[0]], by_id, cells
-        )
-    if claim.kind in ("p_value", "effect_size"):
-        return _effect(
-            claim, by_id[claim.role("new")[0]], by_id[claim.role("old")[0]], by_id, cells
-        )
-    if claim.kind == "comparison" and claim.quantity == "value":
-        first, second = (by_id[claim.role(name)[0]] for name in ("first", "second"))
-        if first.kind == second.kind == "mean" and first.experiment and second.experiment:
-            return _effect(claim, first, second, by_id, cells)
-    if claim.kind == "ordering" and claim.experiment is not None:
-        return _ordering(claim, cells)
-    return ""
+    if claim.kind == "mean":
+        return _mean(claim, by_id, cells) if claim.experiment is not None else NO_EXPERIMENT
+    if claim.kind == "ordering":
+        return _ordering(claim, cells) if claim.experiment is not None else NO_EXPERIMENT
+    arms = _arms(claim, by_id)
+    if arms is None:
+        return ""
+    if any(arm.experiment is None for arm in arms):
+        return NO_EXPERIMENT
+    return _effect(claim, *arms, by_id, cells)
 
 
-def _mean(claim: Claim, cells: Cells) -> Sequence[Replication] | str:
+def _arms(claim: Claim, by_id: ById) -> tuple[Claim, Claim] | None:
+    """The two means whose difference the claim is about, if it is about one."""
+    roles = {"comparison": ("first", "second")}.get(claim.kind, ("new", "old"))
+    if any(len(claim.role(role)) != 1 for role in roles):
+        return None
+    new, old = (by_id[claim.role(role)[0]] for role in roles)
+    return (new, old) if new.kind == old.kind == "mean" else None
+
+
+def _mean(claim: Claim, by_id: ById, cells: Cells) -> Sequence[Replication] | str:
     ours = cells(claim)
     if isinstance(ours, str):
         return ours
-    printed = claim.reported
-    found = [single(printed.range, _sample(claim), ours)]
-    if printed.spread_range is not None and claim.n is not None and claim.n >= 2:
-        found.append(spread(printed.spread_range, claim.n, ours))
-    return found
+    theirs = _sample(claim, by_id)
+    if theirs is None:
+        return f"no spread or no n is printed for {claim.value}, so it has no prediction interval"
+    return [single(claim.reported.range, theirs, ours)]
 
 
 def _effect(
     claim: Claim, new: Claim, old: Claim, by_id: ById, cells: Cells
 ) -> Sequence[Replication] | str:
     """A difference of two arms; a percentage goes through the logarithm of the ratio where means are positive."""
-    new, old = cell_of(new, by_id), cell_of(old, by_id)
-    if new.experiment is None or old.experiment is None:
-        return ""
     ours = [cells(arm) for arm in (new, old)]
-    missing = [reason for reason in ours if isinstance(reason, str)]
-    if missing:
-        return missing[0]
-    samples = [sample for sample in ours if isinstance(sample, Sample)]
-    theirs = [sample for sample in (_sample(new), _sample(old)) if sample is not None]
-    everyone = [*samples, *theirs]
-    if claim.kind == "improvement" and all(sample.mean > 0 for sample in everyone):
+    theirs = [_sample(arm, by_id) for arm in (new, old)]
+    for told, arm in zip((*ours, *theirs), (new, old, new, old), strict=True):
+        if isinstance(told, str):
+            return told
+        if told is None:
+            return (
+                f"no spread or no n is printed for {arm.value}, so there is no prediction interval"
+            )
+    samples = [sample for sample in (*ours, *theirs) if isinstance(sample, Sample)]
+    if claim.kind == "improvement" and all(sample.mean > 0 for sample in samples):
         quotient = new.reported.range / old.reported.range
-        claimed = Range(Sample(quotient.low, 0, 1).log.mean, Sample(quotient.high, 0, 1).log.mean)
-        logs = [sample.log for sample in everyone]
+        claimed = Range(math.log(quotient.low), math.log(quotient.high))
+        logs = [sample.log for sample in samples]
         return [effect(claimed, logs[2:], logs[0], logs[1], "log ratio")]
-    difference = new.reported.range - old.reported.range
-    return [effect(difference, theirs, samples[0], samples[1])]
+    found = effect(new.reported.range - old.reported.range, samples[2:], samples[0], samples[1])
+    if claim.kind in ("p_value", "effect_size"):
+        found = _as_strong(claim, found, samples[0], samples[1])
+    return [found]
+
+
+def _as_strong(claim: Claim, found: Replication, new: Sample, old: Sample) -> Replication:
+    """A p-value or effect size is replicated where ours is in the printed range too, not the difference alone."""
+    if claim.kind == "p_value":
+        name, ours = "Welch's p", welch_p(new, old)
+    else:
+        name, ours = "Cohen's d", cohens_d(new, old)
+    said = f"{found.arithmetic}; our {name} is {ours:.3g}, printed {claim.value}"
+    verdict = found.verdict
+    if verdict in ("replicated", "same direction"):
+        verdict = "replicated" if ours in claim.reported.range else "same direction"
+    return Replication(verdict, said)
 
 
 def _ordering(claim: Claim, cells: Cells) -> Sequence[Replication] | str:
@@ -113,9 +134,14 @@ def _ordering(claim: Claim, cells: Cells) -> Sequence[Replication] | str:
     return [ordering(direction, pairs)]
 
 
-def _sample(claim: Claim) -> Sample | None:
-    """What the paper prints of an arm as a sample, where it prints a spread over a stated n."""
-    printed = claim.reported
-    if printed.spread is None or claim.n is None or claim.n < 2:
-        return None
-    return Sample(float(printed.value), float(printed.spread), claim.n)
+def _sample(claim: Claim, by_id: ById) -> Sample | None:
+    """What the paper prints of an arm as a sample; its spread may stand where the same mean is printed again."""
+    seen: set[str] = set()
+    told: Claim | None = claim
+    while told is not None and told.id not in seen:
+        seen.add(told.id)
+        spread = sample_std_of(told)
+        if spread is not None and told.n is not None:
+            return Sample(float(claim.reported.value), spread.middle, told.n)
+        told = by_id[told.same_as] if told.same_as is not None else None
+    return None

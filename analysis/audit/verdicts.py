@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analysis.audit.consistent import consistent, one_reading_a_table
+from analysis.audit.consistent import consistent, one_reading
 from analysis.audit.findings import VERDICTS, Finding, Judged, Question
 from analysis.audit.possible import possible
 from analysis.audit.replicated import Cells, replicated
@@ -33,6 +33,7 @@ SEVERITY: dict[Question, tuple[str, ...]] = {
         "replicated",
         "untestable",
         "untested",
+        "does not apply",
     ),
 }
 """What says most against a claim comes first; what says nothing comes last."""
@@ -43,7 +44,7 @@ def audit(
 ) -> tuple[Judged, ...]:
     """Every claim of a paper, judged, in the order of its file."""
     by_id = {claim.id: claim for claim in claims}
-    tables = one_reading_a_table(claims, by_id)
+    together = one_reading(claims, by_id)
     extremes: dict[str, dict[str, Claim]] = {}
     for claim in claims:
         if claim.kind in ("minimum", "maximum"):
@@ -55,7 +56,7 @@ def audit(
             title,
             (
                 *consistent(claim, by_id, witnesses),
-                *([tables[claim.id]] if claim.id in tables else []),
+                *([together[claim.id]] if claim.id in together else []),
                 *possible(claim, by_id, extremes),
                 *replicated(claim, by_id, cells),
             ),

@@ -49,6 +49,7 @@ class Judgement:
     arithmetic: str
     reading: str | None
     tried: tuple[str, ...]
+    power: str
 
 
 PLAIN = "as described"
@@ -59,21 +60,26 @@ def judge(printed: Reported, readings: Sequence[Reading]) -> Judgement:
     stands_for = printed.range
     plain = readings[0]
     shown = f"{plain.formula} = {plain.value}; printed {printed.text} stands for {stands_for}"
+    power = _power(stands_for, plain.value)
     if plain.value.meets(stands_for):
-        return Judgement("consistent", shown, None, (plain.name,))
+        return Judgement("consistent", shown, None, (plain.name,), power)
     tried = [reading.name for reading in readings]
     for reading in readings[1:]:
         if reading.value.meets(stands_for):
             more = f"; {reading.name}: {reading.formula} = {reading.value}"
-            return Judgement("consistent under a reading", shown + more, reading.name, tuple(tried))
+            return Judgement(
+                "consistent under a reading", shown + more, reading.name, tuple(tried), power
+            )
     cut = _cut(printed)
     if cut is not None:
         tried.append("digits cut, not rounded")
         if plain.value.meets(cut):
             more = f"; with digits cut it stands for {cut}"
-            return Judgement("consistent under a reading", shown + more, tried[-1], tuple(tried))
+            return Judgement(
+                "consistent under a reading", shown + more, tried[-1], tuple(tried), power
+            )
     others = [f"{reading.name}: {reading.value}" for reading in readings[1:]]
-    return Judgement("inconsistent", "; ".join([shown, *others]), None, tuple(tried))
+    return Judgement("inconsistent", "; ".join([shown, *others]), None, tuple(tried), power)
 
 
 def cv(arm: Arm) -> list[Reading]:
@@ -247,6 +253,14 @@ def _sum(parts: Sequence[Range]) -> Range:
 def _median(parts: Sequence[Range]) -> Range:
     """The median is monotone in every part."""
     return Range(median(part.low for part in parts), median(part.high for part in parts))
+
+
+def _power(printed: Range, expected: Range) -> str:
+    """How far off a printed number must be to be found out."""
+    room = (printed.high - printed.low + expected.high - expected.low) / 2
+    if not math.isfinite(room):
+        return "a bound or a divisor near 0 leaves little that would not agree"
+    return f"a printed number more than {room:.3g} away from {expected.middle:.6g} would not agree"
 
 
 def _cut(printed: Reported) -> Range | None:

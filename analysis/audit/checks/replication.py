@@ -59,7 +59,7 @@ class Replication:
 def effect(
     claimed: Range, theirs: Sequence[Sample], new: Sample, old: Sample, what: str = "difference"
 ) -> Replication:
-    """A claimed difference new − old against ours; `theirs` are the claimed study's arms (none: not stated)."""
+    """A claimed difference new − old against ours; `theirs` are the claimed study's arms."""
     ours = new.mean - old.mean
     own = _interval(ours, (new, old))
     prediction = _interval(ours, (new, old, *theirs))
@@ -76,10 +76,9 @@ def effect(
     return Replication(verdict, said)  # type: ignore[arg-type]
 
 
-def single(claimed: Range, theirs: Sample | None, ours: Sample) -> Replication:
+def single(claimed: Range, theirs: Sample, ours: Sample) -> Replication:
     """A claimed mean against the prediction interval of ours."""
-    samples = (ours,) if theirs is None else (ours, theirs)
-    prediction = _interval(ours.mean, samples)
+    prediction = _interval(ours.mean, (ours, theirs))
     said = (
         f"claimed {claimed}; ours {ours.mean:.4g} ± {ours.std:.4g} (n = {ours.n}); "
         f"prediction interval {prediction}"
@@ -87,16 +86,20 @@ def single(claimed: Range, theirs: Sample | None, ours: Sample) -> Replication:
     return Replication("compatible" if claimed.meets(prediction) else "incompatible", said)
 
 
-def spread(claimed: Range, n: int, ours: Sample) -> Replication:
-    """A claimed standard deviation over n units against ours: the variance ratio's F interval."""
-    tail = (1 - CONFIDENCE) / 2
-    low, high = (float(stats.f.ppf(q, n - 1, ours.n - 1)) for q in (tail, 1 - tail))
-    prediction = Range(ours.std * math.sqrt(low), ours.std * math.sqrt(high))
-    said = (
-        f"claimed spread {claimed} (n = {n}); ours {ours.std:.4g} (n = {ours.n}); "
-        f"prediction interval {prediction}"
-    )
-    return Replication("compatible" if claimed.meets(prediction) else "incompatible", said)
+def welch_p(new: Sample, old: Sample) -> float:
+    """Two-sided p-value of Welch's test (scipy); 0 or 1 where neither arm has spread."""
+    arms = (new.mean, new.std, new.n, old.mean, old.std, old.n)
+    if new.std == old.std == 0:
+        return 0.0 if new.mean != old.mean else 1.0
+    return float(stats.ttest_ind_from_stats(*arms, equal_var=False).pvalue)
+
+
+def cohens_d(new: Sample, old: Sample) -> float:
+    """|new − old| in pooled standard deviations; infinite where neither arm has spread."""
+    squares = (new.n - 1) * new.std**2 + (old.n - 1) * old.std**2
+    pooled = math.sqrt(squares / (new.n + old.n - 2))
+    difference = abs(new.mean - old.mean)
+    return difference / pooled if pooled else math.copysign(math.inf, difference)
 
 
 def ordering(direction: Direction, pairs: Sequence[tuple[str, Sample, Sample]]) -> Replication:
