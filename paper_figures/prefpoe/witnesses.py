@@ -64,6 +64,11 @@ def loss_of_proof(policy: Floats, advantage: Floats, sign: int = -1) -> float:
     return float(-BETA * (policy @ advantage) + sign * ALPHA * entropy(policy))
 
 
+def loss_on_policy(policy: Floats, advantage: Floats) -> float:
+    """Eq. 2 where the expectation is over π_pref's own actions: −β₁ E_π[A log π] − α H(π)."""
+    return loss_as_written(policy, advantage, policy)
+
+
 def minimiser(loss: Callable[[Floats], float], choices: int) -> Floats:
     """The policy over `choices` that minimises `loss`: BFGS on its logits from the uniform policy."""
     found = minimize(lambda logits: loss(softmax(logits)), np.zeros(choices), tol=1e-12)
@@ -127,9 +132,12 @@ def theorem_1_bounded() -> Witness:
     def proof(policy: Floats) -> float:
         return loss_of_proof(policy, ADVANTAGE)
 
+    def own_actions(policy: Floats) -> float:
+        return loss_on_policy(policy, ADVANTAGE)
+
     trials = 300
     falling, lifted = unbounded_problems(True, trials), unbounded_problems(False, trials)
-    slopes = tail_slope(written, 3), tail_slope(proof, 3)
+    slopes = tail_slope(written, 3), tail_slope(own_actions, 3)
     numbers: Numbers = {
         f"Eq. 2, A = (1, 0, −1), π = ((1 − p)/2, (1 − p)/2, p), p = 1e-{k}": written(
             vanishing(3, 2, 10.0**-k)
@@ -138,7 +146,7 @@ def theorem_1_bounded() -> Witness:
     }
     numbers |= {
         "Eq. 2: fall per nat of −log p": slopes[0],
-        "Eq. 21: fall per nat of −log p": slopes[1],
+        "Eq. 2 over π_pref's own actions: fall per nat of −log p": slopes[1],
         "Eq. 21: minimum": proof(minimiser(proof, 3)),
         "Eq. 21: −α log Z": -ALPHA * float(logsumexp(BETA * ADVANTAGE / ALPHA)),
         f"random problems of {trials} without lower bound, advantages of mean 0": falling,
@@ -155,12 +163,12 @@ def theorem_1_bounded() -> Witness:
         "β₁ q |A| log π(a), which goes to −∞ as π(a) → 0, while the entropy stays bounded. "
         "Advantages of mean zero always include a negative one; without any, every problem tried "
         "is bounded below. A Gaussian policy adds α·log σ, so its loss falls as σ → ∞ too (and, "
-        "with σ fixed, as the mean moves away). The objective of the proof has a minimum, −α log "
-        "Z.",
+        "with σ fixed, as the mean moves away). Over π_pref's own actions p log p vanishes, and the "
+        "loss is bounded. The objective of the proof, Eq. 21, is another one and has a minimum, "
+        "−α log Z.",
         numbers,
-        "what is minimised is the objective of the proof (Eq. 21: the expected advantage of "
-        "π_pref's own actions, and its entropy) in place of Eq. 2, over a finite or bounded set "
-        "of actions",
+        "the expectation is over π_pref's own actions, not those of the data, and the set of actions "
+        "is finite or bounded",
     )
 
 
@@ -172,20 +180,23 @@ def theorem_1_minimiser() -> Witness:
     written = minimiser(lambda policy: loss_as_written(policy, lifted), 3)
     elsewhere = minimiser(lambda policy: loss_as_written(policy, lifted, skewed), 3)
     proof = minimiser(lambda policy: loss_of_proof(policy, ADVANTAGE), 3)
+    own_actions = minimiser(lambda policy: loss_on_policy(policy, ADVANTAGE), 3)
     gradients = [score_gradient(target, ADVANTAGE, data) for data in (UNIFORM, target)]
     halves = boltzmann_mass(10.0) / boltzmann_mass(5.0)
     return _decided(
         _distance(written, target) < _SAME and _distance(elsewhere, target) < _SAME,
-        _distance(proof, target) < _SAME,
+        _distance(own_actions, target) < _SAME,
         "With A = (1, 0, −1) Eq. 2 has no minimiser; with the same advantages lifted to (2, 1, "
         "0), which leaves the Boltzmann distribution as it is, its minimiser is another "
-        "distribution, and changes with how often the data hold each action. The objective of the "
-        "proof (Eq. 21) is minimised by the Boltzmann distribution, and so is Eq. 2 stationary "
-        "there if its actions come from π_pref itself and only log π is differentiated. Z is "
-        "infinite for bounded A on all of ℝ.",
+        "distribution, and changes with how often the data hold each action. Over π_pref's own actions "
+        "its minimiser gives the best action the least probability. The Boltzmann distribution "
+        "minimises the objective of the proof, Eq. 21, which weighs A by π and not by log π; Eq. 2 "
+        "is stationary there if its actions come from π_pref and only log π is differentiated. Z "
+        "is infinite for bounded A on all of ℝ.",
         {
             "Boltzmann distribution": _vector(target),
             "minimiser of Eq. 21": _vector(proof),
+            "minimiser of Eq. 2 over π_pref's own actions": _vector(own_actions),
             "minimiser of Eq. 2, A = (2, 1, 0), data uniform": _vector(written),
             "minimiser of Eq. 2, A = (2, 1, 0), data (0.2, 0.3, 0.5)": _vector(elsewhere),
             "distance of Eq. 21's minimiser from Boltzmann": _distance(proof, target),
@@ -195,8 +206,7 @@ def theorem_1_minimiser() -> Witness:
             "gradient of Eq. 2 at Boltzmann, actions from π_pref": gradients[1],
             "Z over [−10, 10] / Z over [−5, 5], A = cos(2πa)": halves,
         },
-        "actions come from π_pref itself, as in the proof (Eq. 21), not from the data, and the "
-        "set of actions is finite or bounded",
+        "the expectation is over π_pref's own actions, not those of the data",
     )
 
 
@@ -269,25 +279,28 @@ def discrete_boltzmann() -> Witness:
     slope = tail_slope(written, 3)
     lifted = ADVANTAGE - ADVANTAGE.min()
     bounded = best_on_simplex(lambda policy: loss_as_written(policy, lifted, sign=1))
+    own_actions = minimiser(lambda policy: loss_on_policy(policy, ADVANTAGE), 3)
     corrected = minimiser(lambda policy: loss_of_proof(policy, ADVANTAGE), 3)
     plus = best_on_simplex(lambda policy: loss_of_proof(policy, ADVANTAGE, 1))
     return _decided(
         slope <= 0 and _distance(bounded, target) < 0.01,
-        _distance(corrected, target) < _SAME,
+        _distance(own_actions, target) < _SAME,
         "As written, Eq. 16 falls without bound where an advantage is negative; with the "
         "advantages lifted to (2, 1, 0) its minimiser is another distribution, and with Eq. 21's "
-        "expectation the sign +αH leads to the greedy policy. With the sign of Eq. 2 and the "
-        "expectation of the proof the minimiser is Eq. 17.",
+        "expectation the sign +αH leads to the greedy policy. With the sign of Eq. 2 and "
+        "π_pref's own actions the minimiser is another distribution too; Eq. 17 minimises the "
+        "objective of the proof (Eq. 21).",
         {
             "Eq. 16, A = (1, 0, −1): fall per nat of −log p": slope,
             "minimiser of Eq. 16, A = (2, 1, 0), on a grid": _vector(bounded),
+            "minimiser of Eq. 2 over π_pref's own actions": _vector(own_actions),
             "minimiser of Eq. 21 with +αH, on a grid": _vector(plus),
             "minimiser of Eq. 21 with −αH": _vector(corrected),
             "Eq. 17": _vector(target),
             "distance of Eq. 21's minimiser with −αH from Eq. 17": _distance(corrected, target),
         },
-        "αH has the sign of Eq. 2 (the objective is said to remain unchanged), and actions come "
-        "from π_pref itself, as in the proof (Eq. 21)",
+        "αH has the sign of Eq. 2 (the objective is said to remain unchanged), and the expectation is "
+        "over π_pref's own actions",
     )
 
 

@@ -99,7 +99,9 @@ def cohens_d(new: Sample, old: Sample) -> float:
     squares = (new.n - 1) * new.std**2 + (old.n - 1) * old.std**2
     pooled = math.sqrt(squares / (new.n + old.n - 2))
     difference = abs(new.mean - old.mean)
-    return difference / pooled if pooled else math.copysign(math.inf, difference)
+    if pooled == 0:
+        return math.inf if difference else 0.0
+    return difference / pooled
 
 
 def ordering(direction: Direction, pairs: Sequence[tuple[str, Sample, Sample]]) -> Replication:

@@ -181,7 +181,8 @@ def test_deviations_by_hand() -> None:
 def test_entropies_by_hand_and_at_initialisation() -> None:
     std = np.array([0.5, 2.0])
     assert gaussian_entropy(std) == pytest.approx(sum(stats.norm(0, s).entropy() for s in std))
-    witness = released.released_entropies(deviations(np.full(6, -1.5), np.full(6, 0.75)))
+    found = deviations(np.full(6, -1.5), np.full(6, 0.75))
+    witness = released.released_fused_entropy(found)
     numbers, constant = witness.numbers, 3 * math.log(2 * math.pi * math.e)
     assert numbers["H(π_main), nats"] == pytest.approx(constant - 9)
     assert numbers["H(π_pref), nats"] == pytest.approx(constant + 6 * math.log(2))
@@ -191,13 +192,17 @@ def test_entropies_by_hand_and_at_initialisation() -> None:
     fused = constant - 6 - 3 * math.log(2)
     assert numbers["at initialisation, fused"] == pytest.approx(fused, abs=1e-6)
     assert numbers["at initialisation, CleanRL's PPO"] == pytest.approx(constant)
-    assert witness.outcome == "fails"
+    assert witness.outcome == "undecided"
+    assert released.released_preference_entropy(found).outcome == "holds"
 
 
-def test_entropies_that_agree_hold() -> None:
+def test_entropies_that_agree_hold_and_others_are_undecided() -> None:
     main, preference = 1.05 - 8.513631199, 10 - 8.513631199
     found = deviations(np.full(6, main / 6), np.full(6, preference / 6))
-    assert released.released_entropies(found).outcome == "holds"
+    assert released.released_fused_entropy(found).outcome == "holds"
+    assert released.released_preference_entropy(found).outcome == "holds"
+    low = deviations(np.full(6, main / 6), np.full(6, -1.0))
+    assert released.released_preference_entropy(low).outcome == "undecided"
 
 
 def test_sigma_and_variance_reduction(checkpoint: Checkpoint) -> None:
@@ -350,12 +355,22 @@ def test_single_episodes_are_summed_up() -> None:
 
 def test_seeds_of_one_model_account_for_the_papers_spread_or_do_not() -> None:
     same = released.released_seeds(made_up(5500.0, 5500.0, spread=400.0))
-    assert same.outcome == "fails"
+    assert same.outcome == "holds under a reading"
+    assert "one trained model" in str(same.reading)
+    # (10 − 1) · 408.18² / 581² = 4.442: both tails of χ²(9).
+    chance = 2 * stats.chi2.cdf(9 * 408.18**2 / 581**2, 9)
+    name = "χ² p of the paper's spread against Table 1's over training seeds"
+    assert same.numbers[name] == pytest.approx(chance)
     assert same.numbers["the paper's spread of single-model episodes / √10"] == pytest.approx(
         1118.76 / math.sqrt(10)
     )
     narrow = released.released_seeds(made_up(5500.0, 5500.0, spread=20.0))
     assert narrow.outcome == "undecided"
+
+
+def test_only_the_printed_digits_are_an_exact_reproduction() -> None:
+    assert released.released_exact(made_up(5500.0, 5576.0, spread=400.0)).outcome == "holds"
+    assert released.released_exact(made_up(5500.0, 5600.0, spread=400.0)).outcome == "undecided"
 
 
 # The whole

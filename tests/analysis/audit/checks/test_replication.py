@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.audit.checks.replication import Sample, effect, ordering, single, spread
+from analysis.audit.checks.replication import (
+    Sample,
+    cohens_d,
+    effect,
+    ordering,
+    single,
+    welch_p,
+)
 from analysis.reported import Range, parse
 
 OLD = Sample(1000.0, 100.0, 5)
@@ -50,19 +57,23 @@ def test_every_verdict_of_an_effect() -> None:
 
 
 def test_a_single_mean() -> None:
-    """t(4) · 100/√5 = 2.7764 · 44.72 = 124.2."""
-    assert single(r("1124"), None, OLD).verdict == "compatible"
-    assert single(r("1126"), None, OLD).verdict == "incompatible"
-    # With a second study of equal spread: t(8) · √4000 = 2.306 · 63.25 = 145.8.
+    """With a second study of equal spread: t(8) · √4000 = 2.306 · 63.25 = 145.8."""
     assert single(r("1145"), Sample(1145.0, 100.0, 5), OLD).verdict == "compatible"
     assert single(r("1147"), Sample(1147.0, 100.0, 5), OLD).verdict == "incompatible"
 
 
-def test_a_spread() -> None:
-    """F(4, 4) has its 2.5 % and 97.5 % quantiles at 1/9.6045 and 9.6045: spreads from 32.3 to 309.9."""
-    assert spread(r("309"), 5, OLD).verdict == "compatible"
-    assert spread(r("311"), 5, OLD).verdict == "incompatible"
-    assert spread(r("31"), 5, OLD).verdict == "incompatible"
+def test_p_and_d_of_summaries_are_those_of_the_data() -> None:
+    generator = np.random.default_rng(4)
+    x, y = generator.normal(3, 2, 6), generator.normal(1, 1, 9)
+    assert welch_p(Sample.of(x), Sample.of(y)) == pytest.approx(
+        stats.ttest_ind(x, y, equal_var=False).pvalue
+    )
+    # Cohen's d = |t| · √(1/n + 1/m) of Student's t.
+    student = stats.ttest_ind(x, y).statistic * math.sqrt(1 / 6 + 1 / 9)
+    assert cohens_d(Sample.of(x), Sample.of(y)) == pytest.approx(abs(student))
+    still = Sample(1.0, 0.0, 5)
+    assert (welch_p(still, still), cohens_d(still, still)) == (1.0, 0.0)
+    assert cohens_d(still, Sample(2.0, 0.0, 5)) == math.inf
 
 
 def test_an_order_must_hold_everywhere() -> None:
@@ -83,8 +94,8 @@ def test_logarithms_to_first_order() -> None:
 
 def test_arms_without_spread_are_points() -> None:
     exact = Sample(1.0, 0.0, 5)
-    assert single(r("1"), None, exact).verdict == "compatible"
-    assert single(r("3"), None, exact).verdict == "incompatible"
+    assert single(r("1"), exact, exact).verdict == "compatible"
+    assert single(r("3"), exact, exact).verdict == "incompatible"
 
 
 def test_prediction_intervals_cover() -> None:
