@@ -46,8 +46,7 @@ rule all:
     input:
         [request.all_records(paper) for paper in request.by_name],
         [request.paper_files(paper) for paper in request.by_name],
-        request.report,
-        request.ledger,
+        [request.report, request.ledger] if request.papers else [],
 
 
 rule report:
@@ -81,13 +80,12 @@ rule audit:
 
 def module(wildcards):
     """A paper's folder as Python names it."""
-    (folder,) = (path for path in request.audited if path.name == wildcards.paper)
-    return ".".join(folder.parts)
+    return ".".join(request.folder(wildcards.paper).parts)
 
 
 rule witnesses:
     input:
-        lambda wildcards: f"{module(wildcards).replace('.', '/')}/witnesses.py",
+        lambda wildcards: request.computing(wildcards.paper),
     output:
         f"{request.audit}/{{paper}}/witnesses.json",
     params:
@@ -98,10 +96,10 @@ rule witnesses:
 
 rule released:
     input:
-        lambda wildcards: f"{module(wildcards).replace('.', '/')}/released.py",
+        lambda wildcards: request.computing(wildcards.paper),
         request.checkpoint or [],
     output:
-        f"{request.audit}/{{paper}}/released-{{checkpoint}}.json",
+        f"{request.audit}/{{paper}}/{request.released}",
     params:
         module=module,
         given=["--checkpoint", str(request.checkpoint)] if request.checkpoint else [],

@@ -27,10 +27,13 @@ class Strict(BaseModel):
             unknown = [key for key in data if key not in cls.model_fields]
             if unknown:
                 allowed = ", ".join(sorted(cls.model_fields))
-                raise ValueError(f"unknown key {unknown[0]!r}; allowed: {allowed}")
+                named = ", ".join(repr(key) for key in unknown)
+                raise ValueError(f"unknown key {named}; allowed: {allowed}")
         return data
 
 
+DEEPEST = 100
+LONGEST = 200
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -107,20 +110,35 @@ def read_document(path: Path) -> Document:
         raise SpecificationError(f"{path}: not UTF-8 text: {error.reason}") from error
     loader = _UniqueKeyLoader(text)
     try:
+        _require_shallow(text)
         root = loader.get_single_node()
         return Document(path, None if root is None else loader.construct_document(root), root)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise SpecificationError(f"{path}: not valid YAML: {reason}") from error
     finally:
         loader.dispose()
 
 
+def _require_shallow(text: str) -> None:
+    """Raise YAMLError for nesting so deep that reading it would exhaust the stack."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_UniqueKeyLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > DEEPEST:
+            raise yaml.YAMLError(f"nested deeper than {DEEPEST} levels")
+
+
 def problem(found: Any) -> str:
     """ "key: what is wrong (got value)", from one entry of ValidationError.errors()."""
     key = ".".join(str(part) for part in found["loc"])
     message = found["msg"].removeprefix("Value error, ")
-    got = "" if isinstance(found["input"], dict) else f" (got {found['input']!r})"
+    given = repr(found["input"])
+    given = given if len(given) <= LONGEST else f"{given[:LONGEST]}…"
+    got = "" if isinstance(found["input"], dict) else f" (got {given})"
     return f"{key + ': ' if key else ''}{message}{got}"
 
 

@@ -51,13 +51,17 @@ Relation = Literal["above", "below", "at least", "at most", "similar"]
 
 @dataclass(frozen=True)
 class Kind:
-    """What a kind of claim says, and what it must give: roles in `of`, a value, other fields."""
+    """What a kind of claim says, and what it must give: roles in `of`, a value, other fields.
+
+    `arm` is what the claims in its roles must have: "mean" or "interval" (their kind), "spread", "n".
+    """
 
     says: str
     roles: Roles = field(default_factory=dict)
     value: bool = True
     needs: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
+    arm: tuple[str, ...] = ()
 
 
 ONE_ARM: Roles = {"arm": "one"}
@@ -70,23 +74,29 @@ KINDS: dict[str, Kind] = {
         optional=(*CELL, "n", "spread", "ddof", "outcome", "episodes"),
     ),
     "number": Kind("a number that stands alone: a count, a time, an entropy", optional=("n",)),
-    "minimum": Kind("the smallest of the units behind a mean", ONE_ARM),
-    "maximum": Kind("the largest of the units behind a mean", ONE_ARM),
-    "cv": Kind("100 · spread / mean of an arm", ONE_ARM),
+    "minimum": Kind("the smallest of the units behind a mean", ONE_ARM, arm=("mean",)),
+    "maximum": Kind("the largest of the units behind a mean", ONE_ARM, arm=("mean",)),
+    "cv": Kind("100 · spread / mean of an arm", ONE_ARM, arm=("mean", "spread")),
     "improvement": Kind(
         "100 · (new − old) / |old|; over several pairs, their average",
         {"new": "any", "old": "any"},
     ),
     "difference": Kind("first − second", TWO),
     "ratio": Kind("first / second", TWO),
+    "multiple": Kind("a number times a factor", ONE_ARM, needs=("factor",)),
     "average": Kind("the mean of its parts", {"parts": "many"}),
     "sum": Kind("the sum of its parts", {"parts": "many"}),
     "interval": Kind(
-        'a confidence interval of an arm\'s mean: "[5284, 5868]"', ONE_ARM, optional=("level",)
+        'a confidence interval of an arm\'s mean: "[5284, 5868]"',
+        ONE_ARM,
+        optional=("level",),
+        arm=("mean", "spread", "n"),
     ),
-    "p_value": Kind("the p-value of a test of two arms", TWO_ARMS, optional=("test",)),
-    "width": Kind("the width of an interval", ONE_ARM),
-    "effect_size": Kind("Cohen's d of two arms", TWO_ARMS),
+    "p_value": Kind(
+        "the p-value of a test of two arms", TWO_ARMS, optional=("test",), arm=("mean", "n")
+    ),
+    "width": Kind("the width of an interval", ONE_ARM, arm=("interval",)),
+    "effect_size": Kind("Cohen's d of two arms", TWO_ARMS, arm=("mean", "n")),
     "comparison": Kind(
         "how two reported numbers compare",
         TWO,
@@ -145,7 +155,7 @@ class Claim(Strict):
     place: Words
     quote: Words
     kind: Literal[
-        "mean", "number", "minimum", "maximum", "cv", "improvement", "difference", "ratio", "average", "sum",
+        "mean", "number", "minimum", "maximum", "cv", "improvement", "difference", "ratio", "multiple", "average", "sum",
         "interval", "p_value", "width", "effect_size", "comparison", "best", "ordering", "theory", "artefact",
         "statement",
     ]  # fmt: skip
@@ -154,8 +164,8 @@ class Claim(Strict):
     of: dict[str, Ids] = Field(default_factory=dict)
     same_as: Id | None = None
     note: str | None = None
-    n: Annotated[int, Field(ge=1)] | None = None
-    episodes: Annotated[int, Field(ge=1)] | None = None
+    n: Annotated[int, Field(ge=1, le=10**9)] | None = None
+    episodes: Annotated[int, Field(ge=1, le=10**9)] | None = None
     spread: Literal["std", "standard error", "95% interval", "unstated"] = "std"
     ddof: Literal[0, 1] | None = None
     outcome: Literal["real", "integer", "binary"] = "real"
@@ -163,6 +173,7 @@ class Claim(Strict):
     test: Literal["paired t", "welch", "student", "unstated"] = "unstated"
     relation: Relation | None = None
     lower_is_better: bool = False
+    factor: Annotated[float, Field(gt=0)] | None = None
     experiment: Words | None = None
     environment: Words | None = None
     method: Words | None = None
@@ -178,7 +189,8 @@ class Claim(Strict):
         """The value, read. Raises ValueError for a claim without one."""
         if self.value is None:
             raise ValueError(f"{self.id} has no value")
-        return parse(self.value)
+        read = parse(self.value)
+        return read.fraction if self.outcome == "binary" or self.kind == "p_value" else read
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -223,6 +235,10 @@ class Claim(Strict):
                 yield f"of.{name} is empty"
         if self.kind == "improvement" and len(self.role("new")) != len(self.role("old")):
             yield "of.new and of.old must name equally many claims"
+        if self.kind == "p_value" and self.value is not None:
+            low, high = self.reported.range.low, self.reported.range.high
+            if self.reported.spread is not None or low > 1 or high < 0:
+                yield f"value must be a probability (got {self.value!r})"
         if self.kind == "interval" and self.value is not None and self.reported.ends is None:
             yield f'value must be an interval such as "[5284, 5868]" (got {self.value!r})'
         if self.kind != "interval" and self.value is not None and self.reported.ends is not None:
@@ -338,33 +354,53 @@ def _broken_references(
     by_id = {claim.id: claim for claim in claims}
     for claim in claims:
         place = f"{lines[claim.id]}: {claim.id}"
-        for name in claim.references:
+        for name in dict.fromkeys(claim.references):
             if name not in written:
                 yield f"{place}: refers to {name!r}, which is not there"
             elif name in by_id and by_id[name].value is None and name != claim.same_as:
                 yield f"{place}: refers to {name!r}, which has no value"
-        if circle := _circle(claim, by_id):
-            yield f"{place}: refers to itself in a circle: {' → '.join(circle)}"
-        if claim.kind in ("interval", "p_value", "effect_size"):
-            for name in claim.references:
-                arm = by_id.get(name)
-                if arm is not None and arm.kind == "mean" and arm.n is None:
-                    yield f"{place}: kind {claim.kind} needs n of {name!r}"
+        for name in dict.fromkeys(name for role in claim.of for name in claim.role(role)):
+            if name in by_id:
+                yield from (f"{place}: {said}" for said in _lacking(claim, by_id[name]))
+    for circle in _circles(by_id):
+        yield f"{lines[circle[0]]}: {circle[0]}: refers to itself in a circle: {' → '.join(circle)}"
 
 
-def _circle(claim: Claim, by_id: ById) -> list[str] | None:
-    """A chain of references that leads from `claim` back to it, if there is one."""
-    waiting = [[claim.id]]
-    seen: set[str] = set()
-    while waiting:
-        chain = waiting.pop()
-        for name in by_id[chain[-1]].references if chain[-1] in by_id else ():
-            if name == claim.id:
-                return [*chain, name]
-            if name not in seen:
-                seen.add(name)
-                waiting.append([*chain, name])
-    return None
+def _lacking(claim: Claim, arm: Claim) -> Iterator[str]:
+    """What a claim in a role lacks of what the kind needs of it."""
+    needs = KINDS[claim.kind].arm
+    kind = next((name for name in needs if name in KINDS), None)
+    if kind is not None and arm.kind != kind:
+        yield f"kind {claim.kind} takes a claim of kind {kind}; {arm.id!r} is of kind {arm.kind}"
+    elif kind is None and arm.kind == "interval":
+        yield f"kind {claim.kind} takes a number; {arm.id!r} is an interval"
+    elif arm.kind == "mean":
+        if "spread" in needs and (arm.value is None or arm.reported.spread is None):
+            yield f'kind {claim.kind} needs the spread of {arm.id!r}: "{arm.value} ± …"'
+        if "n" in needs and (arm.n is None or arm.n < 2):
+            yield f"kind {claim.kind} needs n of {arm.id!r}, at least 2 (got {arm.n})"
+
+
+def _circles(by_id: ById) -> Iterator[list[str]]:
+    """Every chain of references that leads back to where it began, once, from its first claim in the file."""
+    done: set[str] = set()
+    for start in by_id:
+        chain: dict[str, Iterator[str]] = {}
+        here: str | None = start
+        while here is not None or chain:
+            if here is not None and here in chain:
+                names = list(chain)
+                yield [*names[names.index(here) :], here]
+                here = None
+            elif here is not None and here in by_id and here not in done:
+                chain[here] = iter(dict.fromkeys(by_id[here].references))
+            last = next(reversed(chain), None)
+            if last is None:
+                break
+            here = next(chain[last], None)
+            if here is None:
+                done.add(last)
+                del chain[last]
 
 
 def _not_in_plan(claim: Claim, plan: Plan) -> Iterator[str]:

@@ -10,16 +10,23 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Self
 
 _NUMBER = r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d)\.?)(?:e[+-]?\d+)?"
 _PRINTED = re.compile(
     rf"(?P<relation><=|>=|<|>|~|≈)?\s*(?P<number>{_NUMBER})\s*(?P<factor>[kM](?![a-z]))?\s*(?P<percent>%)?×?"
-    rf"(?:\s*±\s*(?P<spread>{_NUMBER})\s*(?P<spread_percent>%)?)?"
+    rf"(?:\s*±\s*(?P<spread>{_NUMBER})\s*(?P<spread_factor>[kM](?![a-z]))?\s*(?P<spread_percent>%)?)?",
+    re.ASCII,
 )
-_INTERVAL = re.compile(rf"\[\s*(?P<low>{_NUMBER})\s*[,;]\s*(?P<high>{_NUMBER})\s*\]")
+_INTERVAL = re.compile(rf"\[\s*(?P<low>{_NUMBER})\s*[,;]\s*(?P<high>{_NUMBER})\s*\]", re.ASCII)
+_DURATION = re.compile(
+    r"(?:(?P<hours>\d+)h)?(?:(?P<minutes>\d+)m)?(?:(?P<seconds>\d+)s)?", re.ASCII
+)
+_SECONDS = {"hours": 3600, "minutes": 60, "seconds": 1}
+LARGEST = 100
+"""Numbers beyond 1e±100 are refused: no paper prints them, and arithmetic on them overflows."""
 _FACTORS = {None: 1, "k": 1_000, "M": 1_000_000}
 _SPELLINGS = str.maketrans({"−": "-", "–": "-", "‐": "-", "≤": "\0", "≥": "\1", "∼": "~", "K": "k"})
 
@@ -118,6 +125,21 @@ class Reported:
         return Range(float(self.value - room), float(self.value + room))
 
     @property
+    def fraction(self) -> Reported:
+        """A percentage as the fraction that it is; itself if it is none."""
+        if not self.percent:
+            return self
+        parts = (self.value, self.unit, self.spread, self.spread_unit)
+        value, unit, spread, spread_unit = (
+            None if part is None else part.scaleb(-2) for part in parts
+        )
+        assert value is not None
+        assert unit is not None
+        return replace(
+            self, value=value, unit=unit, spread=spread, spread_unit=spread_unit, percent=False
+        )
+
+    @property
     def spread_range(self) -> Range | None:
         """Every spread that rounds to the printed one, never below 0; None where none is printed."""
         if self.spread is None or self.spread_unit is None:
@@ -138,10 +160,12 @@ class Reported:
 
 
 def parse(text: str) -> Reported:
-    """Read "1,276", "5375±581", "−12%", "1.2e-3", "<0.001", "~2.5", "2M" or "[5284, 5868]".
+    """Read "1,276", "5375±581", "−12%", "1.2e-3", "<0.001", "~2.5", "2M", "[5284, 5868]" or "1h40m30s".
 
-    Raises ValueError for anything else.
+    A time is read as seconds, rounded to the last part that is printed. Raises ValueError for anything else.
     """
+    if any(unicodedata.decomposition(sign).startswith(("<super>", "<sub>")) for sign in text):
+        raise ValueError(f"{text!r} has raised or lowered digits; write 1.2e-3 for powers of ten")
     plain = unicodedata.normalize("NFKC", text).translate(_SPELLINGS)
     plain = plain.replace("\0", "<=").replace("\1", ">=").replace("+/-", "±").strip()
     if found := _INTERVAL.fullmatch(plain):
@@ -150,17 +174,23 @@ def parse(text: str) -> Reported:
             raise ValueError(f"the interval {text!r} ends before it begins")
         unit = max(_unit(found["low"]), _unit(found["high"]))
         return Reported(text, (low + high) / 2, unit, "=", False, low=low, high=high)
+    if plain and (found := _DURATION.fullmatch(plain)):
+        given = {part: int(number) for part, number in found.groupdict().items() if number}
+        total = sum(number * _SECONDS[part] for part, number in given.items())
+        return Reported(text, Decimal(total), Decimal(_SECONDS[list(given)[-1]]), "=", False)
     found = _PRINTED.fullmatch(plain)
     if not found:
         raise ValueError(
             'must be a number as printed, such as "1276", "10.8%", "5375±581", "<0.001" or "[1, 2]"'
         )
+    if found["spread"] is not None and found["factor"] != found["spread_factor"]:
+        raise ValueError(
+            f"{text!r}: k or M must stand at both the number and its spread, or at neither"
+        )
     factor = _FACTORS[found["factor"]]
     relation = {None: "=", "~": "≈", "<=": "≤", ">=": "≥"}.get(found["relation"], found["relation"])
-    spread = found["spread"]
-    if not all(math.isfinite(float(_decimal(part))) for part in (found["number"], spread) if part):
-        raise ValueError(f"{text!r} is too large")
-    if spread is not None and _decimal(spread) < 0:
+    spread = None if found["spread"] is None else _decimal(found["spread"]) * factor
+    if spread is not None and spread < 0:
         raise ValueError(f"the spread in {text!r} is negative")
     return Reported(
         text,
@@ -168,8 +198,8 @@ def parse(text: str) -> Reported:
         _unit(found["number"]) * factor,
         relation,
         bool(found["percent"] or found["spread_percent"]),
-        None if spread is None else _decimal(spread),
-        None if spread is None else _unit(spread),
+        spread,
+        None if spread is None else _unit(found["spread"]) * factor,
     )
 
 
@@ -180,7 +210,14 @@ def decimals(value: str) -> int:
 
 
 def _decimal(text: str) -> Decimal:
-    return Decimal(text.replace(",", "").removesuffix("."))
+    try:
+        number = Decimal(text.replace(",", "").removesuffix("."))
+    except ArithmeticError as error:
+        raise ValueError(f"{text!r} is too large or too small") from error
+    exponent = number.as_tuple().exponent
+    if abs(number.adjusted()) > LARGEST or abs(int(exponent)) > LARGEST:
+        raise ValueError(f"{text[:40]!r} is too large or too small")
+    return number
 
 
 def _unit(text: str) -> Decimal:

@@ -125,19 +125,35 @@ class Request:
         return (self.results / "audit").as_posix()
 
     @property
-    def evidence(self) -> list[str]:
-        """What the audit reads beside claims and records: witnesses, and what was found in a release.
+    def released(self) -> str:
+        """The file of what was found in a release; the checkpoint's checksum stands in its name."""
+        given = "skipped" if self.checkpoint is None else sha256(self.checkpoint)[:12]
+        return f"released-{given}.json"
 
-        The checkpoint's checksum stands in the file's name, so that another file is another result.
-        """
-        released = "skipped" if self.checkpoint is None else sha256(self.checkpoint)[:12]
-        files = {"witnesses.py": "witnesses.json", "released.py": f"released-{released}.json"}
+    @property
+    def evidence(self) -> list[str]:
+        """What the audit reads beside claims and records: witnesses, and what was found in a release."""
+        files = {"witnesses.py": "witnesses.json", "released.py": self.released}
         return [
             f"{self.audit}/{folder.name}/{output}"
             for folder in self.audited
             for module, output in files.items()
             if (folder / module).is_file()
         ]
+
+    def folder(self, paper: str) -> Path:
+        """The folder of a paper that is audited."""
+        (folder,) = (path for path in self.audited if path.name == paper)
+        return folder
+
+    def computing(self, paper: str) -> list[str]:
+        """The files that decide what a paper's witnesses and its release's examination find."""
+        own = [
+            path
+            for path in self.folder(paper).glob("*.py")
+            if not path.stem.startswith(tuple(ENDINGS))
+        ]
+        return [path.as_posix() for path in (*sorted(own), Path("analysis/audit/witness.py"))]
 
     def records(self, paper: str) -> str:
         """The paper's records folder."""

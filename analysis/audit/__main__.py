@@ -25,11 +25,12 @@ from analysis.audit.cells import recorded, unrecorded
 from analysis.audit.coverage import coverage, tally
 from analysis.audit.findings import VERDICTS, Judged, PaperAudit
 from analysis.audit.specification import read_specification
-from analysis.audit.tables import write_tables
 from analysis.audit.verdicts import audit
 from analysis.audit.witness import Witnesses, read_witnesses
 from analysis.claims import Claims, load_claims, read_claims
 from analysis.paper import Paper, artifact_label
+
+NO_PAPER = "none: the call names no paper's folder"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,8 +43,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not options.claims:
         parser.error("name at least one of CLAIMS: a claims file, or a paper's folder")
     try:
+        _require_evidence(options.evidence, options.claims)
         audits = [_audit(path, options.evidence, options.results) for path in options.claims]
         if options.output is not None:
+            # Here: it loads pandas and more, which a look in the terminal does without.
+            from analysis.audit.tables import write_tables
+
             write_tables(audits, options.output)
             links = artifact_links(options.claims, options.results, options.output)
             command = shlex.join(
@@ -93,16 +98,27 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--results", type=Path, default=Path("results"), help="where records lie")
     parser.add_argument(
         "--fail-on",
-        nargs="+",
+        action="append",
         default=[],
         choices=verdicts,
         metavar="VERDICT",
-        help=f"exit with 1 where a claim has this verdict: {', '.join(verdicts)}",
+        help=f"exit with 1 where a claim has this verdict; may be repeated: {', '.join(verdicts)}",
     )
     parser.add_argument(
         "--schema", action="store_true", help="print the JSON Schema of a claims file"
     )
     return parser
+
+
+def _require_evidence(evidence: Sequence[Path], claims: Sequence[Path]) -> None:
+    """Raise SpecificationError for a witnesses file that belongs to no paper of the call."""
+    papers = [path.name for path in claims if path.is_dir()]
+    for file in evidence:
+        if file.parent.name not in papers:
+            raise SpecificationError(
+                f"--evidence {file}: must lie in a folder named as its paper; "
+                f"allowed: {', '.join(papers) or NO_PAPER}"
+            )
 
 
 def _audit(path: Path, evidence: Sequence[Path], results: Path) -> PaperAudit:

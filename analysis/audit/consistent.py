@@ -12,6 +12,7 @@ from functools import partial
 from analysis.audit.checks import consistency
 from analysis.audit.checks.consistency import Arm, Judgement, Reading, judge
 from analysis.audit.findings import Finding
+from analysis.audit.spreads import sample_std_of, unit_std
 from analysis.audit.witness import Witness, Witnesses
 from analysis.claims import ById, Claim
 from analysis.reported import Range, Reported
@@ -80,8 +81,11 @@ def _judged_number(claim: Claim) -> Reported:
 
 
 def arm_of(claim: Claim) -> Arm:
-    """A mean claim as an arm."""
-    return Arm(claim.reported.range, claim.reported.spread_range, claim.n, claim.spread, claim.ddof)
+    """A mean claim as an arm: its spread as a standard deviation, where it is declared to be another kind."""
+    spread = claim.reported.spread_range
+    if claim.spread in ("standard error", "95% interval"):
+        spread = sample_std_of(claim) or spread
+    return Arm(claim.reported.range, spread, claim.n)
 
 
 def _values(role: str, claim: Claim, by_id: ById) -> list[Range]:
@@ -112,6 +116,11 @@ def _parts(
     return check, formula(_values("parts", claim, by_id))
 
 
+def _multiple(claim: Claim, by_id: ById) -> tuple[str, Sequence[Reading]]:
+    (number,) = _values("arm", claim, by_id)
+    return "multiple", consistency.multiple(number, claim.factor or 1.0)
+
+
 def _half_width(claim: Claim, by_id: ById) -> tuple[str, Sequence[Reading]]:
     return "confidence interval", consistency.half_width(
         arm_of(by_id[claim.role("arm")[0]]), claim.level
@@ -131,6 +140,7 @@ DERIVED: dict[str, Readings] = {
     "improvement": _improvement,
     "difference": partial(_two, "difference", consistency.difference),
     "ratio": partial(_two, "ratio", consistency.ratio),
+    "multiple": _multiple,
     "average": partial(_parts, "average", consistency.average),
     "sum": partial(_parts, "sum", consistency.total),
     "interval": _half_width,
@@ -203,7 +213,9 @@ def _spread_readings(claim: Claim, other: Claim) -> tuple[Reported, Sequence[Rea
     if mine.spread is None or mine.spread_unit is None or theirs is None:
         return None
     printed = Reported(f"± {mine.spread}", mine.spread, mine.spread_unit, "=", False)
-    return printed, consistency.same_spread(theirs, claim.n or other.n)
+    return printed, consistency.same_spread(
+        theirs * (unit_std(other) / unit_std(claim)), claim.n or other.n
+    )
 
 
 def one_reading(claims: Sequence[Claim], by_id: ById) -> dict[str, Finding]:

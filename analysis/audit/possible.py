@@ -81,20 +81,28 @@ def _choose(claim: Claim, check: str, options: list[Option]) -> Finding:
 
 
 def _mean(claim: Claim, extremes: Mapping[str, Claim]) -> Iterator[Finding]:
-    printed = claim.reported
     settings = payable_readings(claim.environment) if claim.environment else ()
+    if settings and settings[0].binary and claim.outcome == "real":
+        # An episode of this environment is a success or none, whether the file says so or not.
+        claim = Claim.model_validate({**claim.model_dump(exclude_unset=True), "outcome": "binary"})
+    printed = claim.reported
+    if not (math.isfinite(printed.range.low) and math.isfinite(printed.range.high)):
+        return
     if settings:
         yield _choose(
             claim, "what an episode pays", [_paid(claim, setting) for setting in settings]
         )
         known = [setting for setting in settings if setting.optimum is not None]
-        if known and printed.range.low > cast(float, known[0].optimum):
-            yield _choose(claim, "above the optimum", list(_above(claim, known)))
+        above = list(_above(claim, known)) if known else []
+        if above and printed.range.low > cast(float, known[0].optimum):
+            yield _choose(claim, "above the optimum", above)
     if claim.outcome != "real" and claim.n is not None:
         yield _granular(claim, claim.n)
     if printed.spread_range is None or claim.n is None or claim.n < 2:
         return
-    if claim.outcome == "binary":
+    if claim.outcome == "binary" and claim.episodes == 1:
+        yield _choose(claim, "DEBIT", list(_single_outcomes(claim, printed.spread_range, claim.n)))
+    elif claim.outcome == "binary":
         yield _choose(claim, "spread of rates", list(_rates(claim, claim.n, settings)))
     elif settings:
         options = list(_bounded_spreads(claim, settings))
@@ -103,10 +111,20 @@ def _mean(claim: Claim, extremes: Mapping[str, Claim]) -> Iterator[Finding]:
         yield _choose(claim, "spread between the extremes", list(_between(claim, extremes)))
 
 
+def _single_outcomes(claim: Claim, spread: Range, n: int) -> Iterator[Option]:
+    """Units that are single successes or failures: the mean fixes the spread (DEBIT)."""
+    for ddof in ddofs(claim):
+        found = feasibility.debit(claim.reported.range, spread, n, ddof)
+        said = (
+            f"{n} outcomes of 0 or 1 with mean {claim.reported.value} have a spread of {found.std}"
+        )
+        yield Option(f"ddof {ddof}", found.possible, found.power > 0, f"{said}; printed {spread}")
+
+
 def _paid(claim: Claim, setting: Payable) -> Option:
     mean = claim.reported.range
     holds = mean.meets(Range(setting.low, setting.high))
-    said = f"an episode pays {setting.low:g} to {setting.high:g}; mean {claim.value}"
+    said = f"an episode pays {setting.low:g} to {setting.high:g} ({setting.source}); mean {claim.value}"
     return Option(setting.setting or PLAIN, holds, True, said)
 
 

@@ -30,7 +30,17 @@ def readings(claim: Claim) -> Iterator[Spread]:
     spread, n = claim.reported.spread_range, claim.n
     if spread is None or n is None or n < 2:
         return
-    stated: SpreadKind = "std" if claim.spread == "unstated" else claim.spread
-    for kind in dict.fromkeys((stated, *feasibility.SPREAD_KINDS)):
+    for kind in dict.fromkeys((_stated(claim), *feasibility.SPREAD_KINDS)):
         for ddof in ddofs(claim):
             yield f"spread is a {kind}, ddof {ddof}", feasibility.sample_std(spread, n, kind, ddof)
+
+
+def unit_std(claim: Claim) -> float:
+    """The standard deviation that a spread of 1, of the claim's declared kind, stands for; 1 where n is not known."""
+    if claim.n is None or claim.n < 2:
+        return 1.0
+    return feasibility.sample_std(Range.exactly(1.0), claim.n, _stated(claim)).middle
+
+
+def _stated(claim: Claim) -> SpreadKind:
+    return "std" if claim.spread == "unstated" else claim.spread

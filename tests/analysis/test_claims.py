@@ -126,7 +126,19 @@ def test_references_must_carry_what_a_check_needs(paper: Path) -> None:
     interval = {"id": "ci", "place": "x", "quote": "x", "kind": "interval", "value": "[1, 2]"}
     nameless = {key: value for key, value in CLAIM.items() if key != "n"}
     (problem,) = problems(paper, nameless, {**interval, "of": {"arm": CLAIM["id"]}})
-    assert "kind interval needs n of 'table-1.target.prefpoe'" in problem
+    assert "kind interval needs n of 'table-1.target.prefpoe', at least 2 (got None)" in problem
+    bare = {**CLAIM, "value": "-1.50"}
+    (problem,) = problems(paper, bare, {**interval, "of": {"arm": CLAIM["id"]}})
+    assert "kind interval needs the spread of 'table-1.target.prefpoe'" in problem
+    number = {"id": "x", "place": "x", "quote": "x", "kind": "number", "value": "7"}
+    (problem,) = problems(paper, number, {**interval, "of": {"arm": "x"}})
+    assert "kind interval takes a claim of kind mean; 'x' is of kind number" in problem
+    width = {**number, "id": "w", "kind": "width", "of": {"arm": CLAIM["id"]}}
+    (problem,) = problems(paper, CLAIM, width)
+    assert "kind width takes a claim of kind interval" in problem
+    p = {**number, "id": "p", "kind": "p_value", "of": {"new": CLAIM["id"], "old": "old"}}
+    (problem,) = problems(paper, CLAIM, OLD, p)
+    assert "value must be a probability (got '7')" in problem
     theory = {"id": "t", "place": "x", "quote": "x", "kind": "theory", "witness": "w"}
     (problem,) = problems(paper, CLAIM, theory, {**GAIN, "of": {"new": CLAIM["id"], "old": "t"}})
     assert "refers to 't', which has no value" in problem
@@ -137,12 +149,23 @@ def test_references_must_carry_what_a_check_needs(paper: Path) -> None:
 
 
 def test_references_go_in_no_circle(paper: Path) -> None:
-    found = problems(
+    (problem,) = problems(
         paper,
         {**GAIN, "id": "a", "of": {"new": "b", "old": "b"}},
         {**GAIN, "id": "b", "of": {"new": "a", "old": "a"}},
+        {**GAIN, "id": "c", "of": {"new": "a", "old": "a"}},
     )
-    assert [problem.rpartition("circle: ")[2] for problem in found] == ["a → b → a", "b → a → b"]
+    assert problem.rpartition("circle: ")[2] == "a → b → a"
+
+
+def test_long_chains_of_references_are_read_in_no_time(tmp_path: Path) -> None:
+    """Were it quadratic, 20,000 links would take an hour; deep recursion would crash."""
+    links = [{**CLAIM, "id": f"c{i}", "same_as": f"c{i + 1}"} for i in range(20_000)]
+    for link in links:
+        del link["experiment"], link["environment"], link["method"]
+    end = {key: value for key, value in links[0].items() if key != "same_as"} | {"id": "c20000"}
+    path = write(tmp_path, *links, end) / "claims.yaml"
+    assert len(read_claims(path).claims) == 20_001
 
 
 @pytest.mark.parametrize(
@@ -154,6 +177,9 @@ def test_references_go_in_no_circle(paper: Path) -> None:
         ("claims: []\nclaims: []", "key 'claims' stands twice (line 2)"),
         ("", "Input should be"),
         ("- 1", "Input should be"),
+        ("claims: " + "[" * 200_000, "nested deeper than 100 levels"),
+        ("claims: [!!bool abc]", "not valid YAML"),
+        ("claims: [!!timestamp abc]", "not valid YAML"),
         ("claims: []\nfigures: []", "unknown key 'figures'; allowed: claims, title"),
     ],
 )

@@ -32,6 +32,10 @@ from analysis.reported import Range, decimals, parse
         ("~1.0", 1.0, 0.9, 1.1),
         ("~0", 0, -1, 1),
         ("≈ 0.816", 0.816, 0.815, 0.817),
+        ("31s", 31, 30.5, 31.5),
+        ("4m", 240, 210, 270),
+        ("5m10s", 310, 309.5, 310.5),
+        ("1h40m30s", 6030, 6029.5, 6030.5),
         ("<0.001", 0.001, -math.inf, 0.001),
         ("≥ 2", 2, 2, math.inf),
         ("５375", 5375, 5374.5, 5375.5),
@@ -55,6 +59,18 @@ def test_a_mean_may_carry_its_spread(text: str) -> None:
     assert read.spread_range == Range(580.5, 581.5)
 
 
+def test_a_percentage_is_a_fraction_too() -> None:
+    read = parse("60%±12%").fraction
+    assert (read.range.low, read.range.high) == pytest.approx((0.595, 0.605))
+    assert read.spread_range is not None
+    assert (read.spread_range.low, read.spread_range.high) == pytest.approx((0.115, 0.125))
+    assert parse("0.6").fraction == parse("0.6")
+
+
+def test_a_factor_stands_at_both_or_neither() -> None:
+    assert parse("2.0M±0.1M").spread_range == Range(50_000, 150_000)
+
+
 def test_a_spread_near_zero_is_not_negative() -> None:
     assert parse("3 ± 0.0").spread_range == Range(0.0, 0.05)
 
@@ -67,10 +83,13 @@ def test_an_interval_has_two_ends() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "about 7", "1,27", "±5", "12 345", "5±-1", "[2, 1]", "[1]", "1e400", "--3", "1..2", "nan", "5%±"],
+    ["", "about 7", "1,27", "±5", "12 345", "5±-1", "[2, 1]", "[1]", "1e400", "--3", "1..2", "nan", "5%±", "m", "10m4h",
+     "10²", "٣", "2k±100", "1e99999999999999999999", "1e-3000000", "[1, 1e400]"],
 )  # fmt: skip
 def test_what_is_no_number_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"must be a number|too large|negative|ends before"):
+    with pytest.raises(
+        ValueError, match=r"must be a number|too large|negative|ends before|raised|k or M"
+    ):
         parse(text)
 
 

@@ -14,11 +14,9 @@ from functools import cache
 from statistics import median
 from typing import Literal
 
-from scipy import stats
+from scipy import special
 
 from analysis.reported import Range, Reported
-
-SpreadKind = Literal["std", "standard error", "95% interval", "unstated"]
 
 
 @dataclass(frozen=True)
@@ -32,13 +30,11 @@ class Reading:
 
 @dataclass(frozen=True)
 class Arm:
-    """A printed mean, maybe with its spread, over `n` units (None: not stated)."""
+    """A printed mean, maybe with its standard deviation, over `n` units (None: not stated)."""
 
     mean: Range
     spread: Range | None = None
     n: int | None = None
-    kind: SpreadKind = "std"
-    ddof: Literal[0, 1] | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +141,11 @@ def ratio(first: Range, second: Range) -> list[Reading]:
     ]  # fmt: skip
 
 
+def multiple(number: Range, factor: float) -> list[Reading]:
+    """number · factor."""
+    return [Reading(PLAIN, f"{factor:g} · {_show(number)}", number * factor)]
+
+
 def average(parts: Sequence[Range]) -> list[Reading]:
     """The mean of `parts`."""
     shown = ", ".join(_show(part) for part in parts)
@@ -164,7 +165,7 @@ def half_width(arm: Arm, level: float) -> list[Reading]:
     if arm.spread is None or arm.n is None or arm.n < 2:
         raise ValueError("a confidence interval needs a spread and n of at least 2")
     n, spread = arm.n, arm.spread
-    t, z = _t_quantile(level, n - 1), _t_quantile(level, math.inf)
+    t, z = t_quantile(level, n - 1), t_quantile(level, math.inf)
     root = math.sqrt(n)
     bessel = math.sqrt(n / (n - 1))
     shown = _show(spread)
@@ -195,7 +196,7 @@ def same_spread(second: Range, n: int | None) -> list[Reading]:
         Reading(PLAIN, f"spread printed elsewhere as {shown}", second),
         *(
             Reading(name, f"{shown} · {factor:.4g}", second * factor)
-            for name, factor in _rescalings(n)
+            for name, factor in (*_rescalings(n), *_PERCENTAGES)
         ),
     ]
 
@@ -216,6 +217,9 @@ def compare(relation: Order, first: Range, second: Range) -> bool:
     if relation in ("above", "below"):
         return first.high > second.low
     return first.high >= second.low
+
+
+_PERCENTAGES = (("fraction and percentage", 100.0), ("fraction and percentage", 0.01))
 
 
 def _rescalings(n: int | None) -> Iterator[tuple[str, float]]:
@@ -279,7 +283,7 @@ def _show(x: Range) -> str:
 
 
 @cache
-def _t_quantile(level: float, df: float) -> float:
+def t_quantile(level: float, df: float) -> float:
     """The two-sided quantile of Student's t, of the normal for infinite df."""
     upper = (1 + level / 100) / 2
-    return float(stats.norm.ppf(upper) if math.isinf(df) else stats.t.ppf(upper, df))
+    return float(special.ndtri(upper) if math.isinf(df) else special.stdtrit(df, upper))

@@ -3,7 +3,7 @@
 Pure functions on `Range` (all numbers that a printed one may stand for) and plain numbers. What they return
 encloses what is attainable: honestly rounded numbers always lie inside, whatever their correlation. So a number
 outside is impossible, while one inside may still be; where a check excludes nothing it has no power, and `power`
-or `bounded` says so. Spreads are sample standard deviations (ddof 1) where nothing else is said; `std_readings`
+or `bounded` says so. Spreads are sample standard deviations (ddof 1) where nothing else is said; `sample_std`
 converts what a paper may have printed instead. n counts the units that a mean averages: seeds or, as another
 reading, episodes (seeds × episodes per seed).
 
@@ -13,12 +13,11 @@ Functions raise ValueError where n is too small for the quantity to be defined.
 from __future__ import annotations
 
 import math
-from functools import cache
-from itertools import product
 from typing import Literal, NamedTuple
 
 from scipy import special
 
+from analysis.audit.checks.consistency import t_quantile
 from analysis.reported import Range
 
 SpreadKind = Literal["std", "standard error", "95% interval", "95% normal interval"]
@@ -61,18 +60,10 @@ def sample_std(printed: Range, n: int, kind: SpreadKind = "std", ddof: int = 1) 
     if kind != "std":
         factor *= math.sqrt(n)
     if kind == "95% interval":
-        factor /= _t_quantile(n - 1)
+        factor /= t_quantile(95.0, n - 1)
     elif kind == "95% normal interval":
         factor /= float(special.ndtri(0.975))
     return _not_negative(printed) * factor
-
-
-def std_readings(printed: Range, n: int) -> dict[str, Range]:
-    """Every reading of a printed spread, by name, as the sample standard deviation that it implies."""
-    return {
-        f"{kind}, ddof {ddof}": sample_std(printed, n, kind, ddof)
-        for kind, ddof in product(SPREAD_KINDS, (1, 0))
-    }
 
 
 # Tests of two arms
@@ -208,11 +199,6 @@ def _tail(t: float, df: float) -> float:
     return float(special.stdtr(df, -t))
 
 
-@cache
-def _t_quantile(df: int) -> float:
-    return float(special.stdtrit(df, 0.975))
-
-
 class EffectSizes(NamedTuple):
     """|new − old| in units of a standard deviation: Cohen's d as usually defined, and other readings.
 
@@ -253,26 +239,6 @@ def cohen_d_range(new: Arm, old: Arm) -> EffectSizes:
         _ratios(difference, old.spread),
         None if paired is None else _ratios(difference, paired),
     )
-
-
-class SmallestP(NamedTuple):
-    """The smallest p-values that rank and permutation tests can give, two- and one-sided."""
-
-    paired: float
-    paired_one_sided: float
-    unpaired: float
-    unpaired_one_sided: float
-
-
-def smallest_p(n: int) -> SmallestP:
-    """Smallest p for n pairs (Wilcoxon's signed rank, sign flips) and for two arms of n (rank sum, permutation).
-
-    There are 2ⁿ sign patterns and C(2n, n) ways to split 2n values; one of them is the most extreme, and its
-    mirror image the other end. n = 5: 0.0625 for pairs.
-    """
-    _require(n, 1)
-    signs, splits = 2.0**-n, 1 / math.comb(2 * n, n)
-    return SmallestP(2 * signs, signs, 2 * splits, splits)
 
 
 # Granularity of integer outcomes

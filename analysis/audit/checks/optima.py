@@ -63,12 +63,6 @@ class Payable(NamedTuple):
     source: str
 
 
-def payable(environment: str) -> Payable | None:
-    """What an episode of the environment, in its default setting, pays; None where no bound is known."""
-    readings = payable_readings(environment)
-    return readings[0] if readings else None
-
-
 @cache
 def payable_readings(environment: str) -> tuple[Payable, ...]:
     """The default setting first, then others that a paper may have used without saying so."""

@@ -19,6 +19,7 @@ from analysis.audit.checks.consistency import (
     half_width,
     improvement,
     judge,
+    multiple,
     ratio,
     same,
     same_spread,
@@ -131,6 +132,8 @@ def test_sums_differences_ratios_and_averages() -> None:
     assert verdict("1308.6", difference(r("4953.77"), r("6262.36"))) == under("sign dropped")
     assert verdict("4×", ratio(r("5375"), r("1276"))) == AGREES
     assert verdict("3.2", ratio(r("5375"), r("1276"))) == under("increase only")
+    assert verdict("2h13m30s", multiple(r("801s"), 10)) == AGREES
+    assert verdict("1h40m30s", multiple(r("627s"), 10)) == CONTRADICTS
     assert verdict("2.0", average([r("1.0"), r("2.0"), r("3.0")])) == AGREES
     assert verdict("2.0", average([r("1.0"), r("2.0"), r("9.0")])) == under("median")
     assert verdict("1.3", average([r("1.375")])) == under("digits cut, not rounded")
