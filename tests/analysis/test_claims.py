@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from algorithms.specification import SpecificationError
+from analysis.audit.verdicts import audit
 from analysis.claims import KINDS, Claim, Claims, load_claims, read_claims, reported
 
 CLAIM: dict[str, Any] = {
@@ -202,13 +203,26 @@ YAML = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+VALUES = st.sampled_from(
+    ["5±1", "0.6±0.5", "12%", "<0.001", "~1", "[1, 2]", "-3", "0±0", "4m", "1e99"]
+)
+OF = st.dictionaries(
+    st.sampled_from(["arm", "new", "old", "first", "second", "parts", "best", "others"]),
+    st.sampled_from(["a", "b"]) | st.lists(st.sampled_from(["a", "b"]), max_size=3),
+    max_size=2,
+)
+
+
+@settings(
+    max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 @given(
     st.lists(
         YAML
         | st.fixed_dictionaries(
             {"id": st.sampled_from("ab") | YAML, "place": st.just("x"), "quote": st.just("y")},
-            optional={name: YAML for name in ("value", "n", "of", "same_as", "level")}
+            optional={name: YAML for name in ("same_as", "level", "factor")}
+            | {"value": YAML | VALUES, "n": YAML | st.integers(1, 9), "of": YAML | OF}
             | {"kind": st.sampled_from(sorted(KINDS)), "environments": YAML, "relation": YAML},
         ),
         max_size=3,
@@ -218,7 +232,8 @@ def test_no_file_crashes_the_reader(tmp_path: Path, claims: list[Any]) -> None:
     path = tmp_path / "claims.yaml"
     path.write_text(yaml.safe_dump({"claims": claims}, allow_unicode=True), encoding="utf-8")
     try:
-        read_claims(path)
+        accepted = read_claims(path).claims
+        audit(accepted, "toy", "Toy", {}, lambda _: "none")
     except SpecificationError as error:
         lines = str(error).splitlines()
         assert all(line.startswith(str(path)) for line in lines)

@@ -360,6 +360,4 @@ def test_projected_times_are_ten_runs():
     projected = [claim for name, claim in claims.items() if "_projected." in name]
     assert len(projected) == 6
     for claim in projected:
-        parts = claim.role("parts")
-        assert len(parts) == 10
-        assert set(parts) == {claim.id.replace("_projected", "")}
+        assert (claim.factor, claim.role("arm")) == (10, (claim.id.replace("_projected", ""),))
