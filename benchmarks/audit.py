@@ -20,7 +20,10 @@ import yaml
 
 
 def generated(count: int, seed: int = 0) -> list[dict[str, object]]:
-    """`count` claims in groups of five: two arms, and an improvement, a CV and a p-value that follow from them."""
+    """`count` claims in groups of five: two arms, and an improvement, a CV and a p-value that follow from them.
+
+    Each group's first arm is said to be that of the group before, so that references form one long chain.
+    """
     generator = random.Random(seed)
     claims: list[dict[str, object]] = []
     while len(claims) < count:
@@ -37,6 +40,8 @@ def generated(count: int, seed: int = 0) -> list[dict[str, object]]:
         ]  # fmt: skip
         for claim in claims[-5:]:
             claim |= place
+        if group:
+            claims[-5]["same_as"] = f"new{group - 1}"
     return claims[:count]
 
 

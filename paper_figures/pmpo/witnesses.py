@@ -508,7 +508,9 @@ def beta_defaults() -> Witness:
                 beta_threshold(*hard_labels(), 0.5)
             ),
         },
-        None if all(strict.values()) else "β ≥ 1 − α instead of β > 1 − α",
+        None
+        if all(strict.values())
+        else "β ≥ 1 − α instead of β > 1 − α, and the expectations over all of D with binary weights",
     )
 
 

@@ -355,6 +355,15 @@ def test_every_witness_is_written_and_named_by_a_claim(tmp_path):
         assert (witness.reading is not None) == (witness.outcome == "holds under a reading")
 
 
+def test_the_argument_by_a_larger_class_needs_completing_where_j_is_unbounded():
+    """J(σ) → α(½ log 2πe + log σ): from σ = 1e4 to 1e8 it grows by α · log 1e4."""
+    told = w.proposition_3_1_proof()
+    assert (told.outcome, told.reading) == ("holds under a reading", "completed by Proposition 3.4")
+    wide = [told.numbers[f"J of a Gaussian with σ = {s:g}, α = 0.3"] for s in (1e4, 1e8)]
+    assert wide[1] - wide[0] == pytest.approx(0.3 * np.log(1e4), abs=1e-3)
+    assert w.proposition_3_1_proof(widths=(1e-4,)).outcome == "holds"
+
+
 def test_projected_times_are_ten_runs():
     claims = {claim.id: claim for claim in load_claims(FOLDER)}
     projected = [claim for name, claim in claims.items() if "_projected." in name]
