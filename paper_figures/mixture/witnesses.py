@@ -362,6 +362,13 @@ def proposition_3_1_proof(alpha: float = 0.3, widths: Sequence[float] = (1e2, 1e
     ]
     best = gaussian_points(alpha)[0].objective
     unbounded = bool(np.all(np.diff([best, *values]) > 0))
+    numbers: dict[str, float | str] = {
+        f"J of the best Gaussian stationary point, α = {alpha:g}": best
+    }
+    numbers |= {
+        f"J of a Gaussian with σ = {s:g}, α = {alpha:g}": value
+        for s, value in zip(widths, values, strict=True)
+    }
     return Witness(
         outcome="holds under a reading" if unbounded else "holds",
         said=(
@@ -371,11 +378,7 @@ def proposition_3_1_proof(alpha: float = 0.3, widths: Sequence[float] = (1e2, 1e
             if unbounded
             else "J is bounded by its best stationary point here, so suprema and stationary points agree."
         ),
-        numbers={f"J of the best Gaussian stationary point, α = {alpha:g}": best}
-        | {
-            f"J of a Gaussian with σ = {s:g}, α = {alpha:g}": value
-            for s, value in zip(widths, values, strict=True)
-        },
+        numbers=numbers,
         reading="completed by Proposition 3.4" if unbounded else None,
     )
 
