@@ -194,7 +194,7 @@ def test_audit_trains_nothing_and_judges_every_claim(tree: Tree) -> None:
     verdicts = pd.read_csv(audit / "verdicts.csv").set_index("claim")
     assert verdicts.loc["theorem_1", "consistent"] == "consistent"
     assert verdicts.loc["theorem_1.cost", "consistent"] == "consistent"
-    assert set(verdicts["replicated"]) == {"untested"}
+    assert set(verdicts["replicated"]) == {"untested", "does not apply"}
     assert tree.planned("audit") == ["audit"]
 
 
@@ -203,5 +203,25 @@ def test_quick_or_smoke_records_never_answer_a_claim(tree: Tree) -> None:
     assert tree.records()
     done = tree.snakemake("audit")
     assert done.returncode == 0, done.stderr
-    verdicts = pd.read_csv(tree.root / "results" / "audit" / "verdicts.csv")
-    assert set(verdicts["replicated"]) == {"untested"}
+    verdicts = pd.read_csv(tree.root / "results" / "audit" / "verdicts.csv").set_index("claim")
+    assert verdicts.loc["table_1.probe_target.ppo", "replicated"] == "untested"
+
+
+def test_a_paper_without_experiments_is_audited_and_nothing_is_trained(tree: Tree) -> None:
+    (tree.root / "tests/toy_paper/experiments.yaml").unlink()
+    assert tree.planned("audit") == ["audit", "witnesses"]
+    assert tree.planned("all") == ["all"]
+    done = tree.snakemake("all")
+    assert done.returncode == 0, done.stderr
+    done = tree.snakemake("audit")
+    assert done.returncode == 0, done.stderr
+    verdicts = pd.read_csv(tree.root / "results" / "audit" / "verdicts.csv").set_index("claim")
+    assert verdicts.loc["theorem_1", "consistent"] == "consistent"
+
+
+def test_witnesses_are_computed_again_when_their_code_changes(tree: Tree) -> None:
+    assert tree.snakemake("audit").returncode == 0
+    assert tree.planned("audit") == ["audit"]
+    with (tree.root / "tests/toy_paper/witnesses.py").open("a", encoding="utf-8") as file:
+        file.write("# changed\n")
+    assert tree.planned("audit") == ["audit", "witnesses"]
