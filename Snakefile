@@ -30,7 +30,7 @@ SCALE = request.scale
 FOLDERS = [str(paper.folder) for paper in request.papers]
 IMPORTED = ["--imported", *map(str, request.imported)] if request.imported else []
 DRAWN = f"{request.root}/{{paper}}{request.suffix}"
-REPORT_CODE = ["analysis/report.py", "analysis/ledger.py", "analysis/templates/report.html.j2"]
+REPORT_CODE = ["analysis/report.py", "analysis/ledger.py", "analysis/pages.py", "analysis/templates/report.html.j2"]
 STATISTICS_CODE = ["analysis/load.py", "analysis/statistics.py", "algorithms/settings.py", "envs/registry.py"]
 
 

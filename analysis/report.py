@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from algorithms.cell import SCALES
@@ -26,6 +25,7 @@ from algorithms.specification import SpecificationError
 from analysis.audit.specification import read_specification
 from analysis.ledger import Ledger, ledger, make_folder, write_ledger
 from analysis.load import STATUSES, find_record, member_scores
+from analysis.pages import environment
 from analysis.paper import artifact_label
 from analysis.workflow import DEFAULTS, PaperFolder, Request, read_request
 
@@ -96,15 +96,9 @@ def write(request: Request, output: Path) -> None:
     """Write the page. Raises SpecificationError for an artifact that has not been drawn."""
     state = ledger([entry.folder for entry in request.papers], request.scale, request.results)
     write_ledger(state, request.results / request.scale)
-    environment = Environment(
-        loader=PackageLoader("analysis"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"label": artifact_label, "code": code}
-    page = environment.get_template("report.html.j2").render(
+    templates = environment()
+    templates.filters |= {"label": artifact_label, "code": code}
+    page = templates.get_template("report.html.j2").render(
         scale=request.scale,
         workflow_page=(output.parent / WORKFLOW_PAGE).is_file(),
         workflow_command=workflow_command(request, output.parent / WORKFLOW_PAGE),

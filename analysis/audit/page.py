@@ -15,7 +15,6 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from algorithms.records import atomic_path
@@ -33,6 +32,7 @@ from analysis.audit.findings import (
 from analysis.audit.specification import Requirement
 from analysis.claims import KINDS, Claim
 from analysis.ledger import make_folder
+from analysis.pages import environment
 
 # Fields that the page shows in places of their own; any other that a claim gives is listed by its name.
 SHOWN_APART = frozenset(
@@ -90,15 +90,9 @@ def write(
     `command` says how to compute them again. Raises SpecificationError for a folder that cannot be made and RecordError
     for a page that cannot be written.
     """
-    environment = Environment(
-        loader=PackageLoader("analysis"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"words": _words, "steps": steps}
-    environment.globals |= {
+    templates = environment()
+    templates.filters |= {"words": _words, "steps": steps}
+    templates.globals |= {
         "signs": SIGNS,
         "tones": TONES,
         "styles": STYLES,
@@ -106,7 +100,7 @@ def write(
         "address": address,
     }
     rows = sorted(_rows(audits, artifacts), key=lambda row: (*row.judged.urgency, row.order))
-    parts = environment.get_template("audit.html.j2").stream(
+    parts = templates.get_template("audit.html.j2").stream(
         audits=audits,
         rows=rows,
         version=version,

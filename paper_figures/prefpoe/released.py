@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtr, stdtr, stdtrit
+from scipy.special import chdtr, stdtrit
 
 from algorithms.normalize import Normalizer
 from algorithms.settings import METHODS, PrefPoE
 from algorithms.specification import SpecificationError
+from analysis.audit.checks.replication import Sample, welch, welch_p
 from analysis.audit.witness import Witness, Witnesses, write_witnesses
 from analysis.reported import Reported, parse
 from envs.pool import Pool
@@ -455,45 +456,10 @@ def simulator_version() -> str:
     return str(library.mj_versionString().decode())
 
 
-@dataclass(frozen=True)
-class Sample:
-    """Mean and standard deviation (n − 1) of n values."""
-
-    mean: float
-    std: float
-    n: int
-
-    @classmethod
-    def of(cls, values: Floats) -> Sample:
-        """Of the numbers in `values`, whatever its shape."""
-        return cls(float(values.mean()), float(values.std(ddof=1)), values.size)
-
-    @property
-    def error(self) -> float:
-        """Standard error of the mean."""
-        return self.std / math.sqrt(self.n)
-
-    def __str__(self) -> str:
-        return f"{self.mean:.2f} ± {self.std:.2f} (n = {self.n})"
-
-
-def _welch(first: Sample, second: Sample) -> tuple[float, float]:
-    """Standard error of the difference of two means, and Welch's degrees of freedom."""
-    parts = [sample.error**2 for sample in (first, second)]
-    freedom = sum(parts) ** 2 / (parts[0] ** 2 / (first.n - 1) + parts[1] ** 2 / (second.n - 1))
-    return math.sqrt(sum(parts)), freedom
-
-
-def welch_p(first: Sample, second: Sample) -> float:
-    """Two-sided p-value of Welch's t-test from two means, deviations and sizes."""
-    error, freedom = _welch(first, second)
-    return float(2 * stdtr(freedom, -abs(first.mean - second.mean) / error))
-
-
 def detectable(first: Sample, second: Sample) -> float:
     """The smallest difference of two means that Welch's test at SIGNIFICANCE would call one."""
-    errors, freedom = _welch(first, second)
-    return float(stdtrit(freedom, 1 - SIGNIFICANCE / 2) * errors)
+    error, freedom = welch((first, second))
+    return float(stdtrit(freedom, 1 - SIGNIFICANCE / 2) * error)
 
 
 def spread_p(sample: Sample, expected: float) -> float:

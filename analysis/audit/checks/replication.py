@@ -14,8 +14,9 @@ from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
+from analysis.audit.checks.consistency import t_quantile
 from analysis.reported import Range
 
 CONFIDENCE = 0.95
@@ -32,13 +33,16 @@ class Sample:
 
     @classmethod
     def of(cls, scores: NDArray[np.float64]) -> Self:
-        """The summary of members' scores, shape [n], n ≥ 2."""
-        return cls(float(np.mean(scores)), float(np.std(scores, ddof=1)), len(scores))
+        """The summary of n ≥ 2 scores, whatever the array's shape."""
+        return cls(float(np.mean(scores)), float(np.std(scores, ddof=1)), scores.size)
 
     @property
-    def variance(self) -> float:
-        """Of the mean."""
-        return self.std**2 / self.n
+    def error(self) -> float:
+        """Standard error of the mean."""
+        return self.std / math.sqrt(self.n)
+
+    def __str__(self) -> str:
+        return f"{self.mean:.2f} ± {self.std:.2f} (n = {self.n})"
 
     @property
     def log(self) -> Sample:
@@ -86,12 +90,23 @@ def single(claimed: Range, theirs: Sample, ours: Sample) -> Replication:
     return Replication("compatible" if claimed.meets(prediction) else "incompatible", said)
 
 
+def welch(samples: Sequence[Sample]) -> tuple[float, float]:
+    """Standard error of a sum or difference of means, and its Welch–Satterthwaite degrees of freedom.
+
+    (0, ∞) where no sample has spread.
+    """
+    error = math.hypot(*(sample.error for sample in samples))
+    if error == 0:
+        return 0.0, math.inf
+    return error, error**4 / sum(sample.error**4 / (sample.n - 1) for sample in samples)
+
+
 def welch_p(new: Sample, old: Sample) -> float:
-    """Two-sided p-value of Welch's test (scipy); 0 or 1 where neither arm has spread."""
-    arms = (new.mean, new.std, new.n, old.mean, old.std, old.n)
-    if new.std == old.std == 0:
+    """Two-sided p-value of Welch's test; 0 or 1 where neither arm has spread."""
+    error, df = welch((new, old))
+    if error == 0:
         return 0.0 if new.mean != old.mean else 1.0
-    return float(stats.ttest_ind_from_stats(*arms, equal_var=False).pvalue)
+    return float(2 * special.stdtr(df, -abs(new.mean - old.mean) / error))
 
 
 def cohens_d(new: Sample, old: Sample) -> float:
@@ -123,10 +138,6 @@ def ordering(direction: Direction, pairs: Sequence[tuple[str, Sample, Sample]]) 
 
 def _interval(centre: float, samples: Sequence[Sample]) -> Range:
     """centre ± t_ν √ΣV, with the Welch–Satterthwaite ν of all samples; a point where none has spread."""
-    variances = [sample.variance for sample in samples]
-    weights = [sample.variance**2 / (sample.n - 1) for sample in samples if sample.variance > 0]
-    if not weights:
-        return Range.exactly(centre)
-    df = sum(variances) ** 2 / sum(weights)
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, df)) * math.sqrt(sum(variances))
+    error, df = welch(samples)
+    half = t_quantile(100 * CONFIDENCE, df) * error
     return Range(centre - half, centre + half)
