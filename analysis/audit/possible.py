@@ -14,6 +14,7 @@ from typing import cast
 from scipy import stats
 
 from analysis.audit.checks import feasibility
+from analysis.audit.checks.consistency import PLAIN
 from analysis.audit.checks.feasibility import Arm, TTest
 from analysis.audit.checks.optima import Payable, payable_readings
 from analysis.audit.findings import Finding
@@ -23,7 +24,6 @@ from analysis.reported import Range
 
 CHANCE = 1e-3
 """A mean above the optimum is called impossible where an optimal policy reaches it more rarely than this."""
-PLAIN = "as described"
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from algorithms.specification import Strict, read_yaml
-
-Words = Annotated[str, Field(min_length=1)]
+from analysis.claims import Words
 
 
 class Requirement(Strict):

@@ -9,14 +9,13 @@ import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from algorithms.records import atomic_path
 from algorithms.specification import SpecificationError, Strict, explain
-
-Words = Annotated[str, Field(min_length=1)]
+from analysis.claims import Words
 
 
 class Witness(Strict):
