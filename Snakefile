@@ -5,7 +5,7 @@
     snakemake prefpoe_table_1                one table or figure
     snakemake recorded                       train nothing, draw what is recorded
     snakemake audit                          what holds of everything that the papers claim; trains nothing
-    snakemake all --config scale=paper       another scale; also papers=…, results=…, imported=….csv
+    snakemake all --config scale=paper       another scale; also paper=…, results=…, imported=….csv
 """
 
 import shlex
@@ -16,7 +16,7 @@ sys.path.insert(0, workflow.basedir)
 
 from algorithms.specification import SpecificationError
 from analysis.progress import View
-from analysis.workflow import EXPERIMENT_FILES, read_request
+from analysis.workflow import EXPERIMENT_FILES, STATISTICS_CODE, read_request
 
 try:
     request = read_request(config)
@@ -31,13 +31,13 @@ FOLDERS = [str(paper.folder) for paper in request.papers]
 IMPORTED = ["--imported", *map(str, request.imported)] if request.imported else []
 DRAWN = f"{request.root}/{{paper}}{request.suffix}"
 REPORT_CODE = ["analysis/report.py", "analysis/ledger.py", "analysis/pages.py", "analysis/templates/report.html.j2"]
-STATISTICS_CODE = ["analysis/load.py", "analysis/statistics.py", "algorithms/settings.py", "envs/registry.py"]
 
 
 wildcard_constraints:
     paper="|".join({*request.by_name, *(folder.name for folder in request.audited)}),
-    environment="[^/]+",
+    environment="(?!studies/)[^/]+",
     method="[^/-]+",
+    study="[^/-]+",
     hash="[0-9a-f]{12}",
     experiment="[^/]+",
 
@@ -107,8 +107,25 @@ rule released:
         "{PYTHON} -m {params.module}.released {params.given:q} --output {output:q}"
 
 
-# A record is identified by the hash in its path and needs no input: no file time retrains it.
+# A sweep's best setting is chosen once, from all of the sweep's records, and then stays.
+rule choice:
+    input:
+        ancient(lambda wildcards: request.sweep_records(wildcards.paper, wildcards.hash)),
+    output:
+        f"{request.root}/{{paper}}/records/choices/{{hash}}.json",
+    params:
+        folder=lambda wildcards: request.by_name[wildcards.paper].folder,
+        records=lambda wildcards: request.records(wildcards.paper),
+    shell:
+        "{PYTHON} -m analysis.choice --paper {params.folder:q} --scale {SCALE}"
+        " --sweep {wildcards.hash} --records {params.records:q} --scratch {request.scratch:q}"
+
+
+# A record is identified by the hash in its path and needs no input, unless a sweep chooses its setting; no file time
+# retrains it.
 rule train:
+    input:
+        ancient(lambda wildcards: request.choice(wildcards.paper, wildcards.hash)),
     output:
         f"{request.root}/{{paper}}/records/{{environment}}/{{method}}-{{hash}}/record.json",
     params:
@@ -121,6 +138,23 @@ rule train:
         "{PYTHON} -m algorithms.train --paper {params.folder:q} --scale {SCALE}"
         " --shard {wildcards.hash} --records {params.records:q} --scratch {request.scratch:q}"
         " > {params.scratch:q}/train.log 2>&1"
+
+
+# A study's record is identified by its hash too, which covers the records that it reads. It takes all cores, so that
+# what it times shares them with nothing else of this workflow.
+rule study:
+    input:
+        ancient(lambda wildcards: request.study_inputs(wildcards.paper, wildcards.study)),
+    output:
+        f"{request.root}/{{paper}}/records/studies/{{study}}-{{hash}}/record.json",
+    params:
+        module=lambda wildcards: f"{request.by_name[wildcards.paper].module}.{wildcards.study}",
+        folder=lambda wildcards: request.by_name[wildcards.paper].folder,
+        records=lambda wildcards: request.records(wildcards.paper),
+    threads: workflow.cores
+    shell:
+        "{PYTHON} -m {params.module} --paper {params.folder:q} --scale {SCALE}"
+        " --records {params.records:q} --scratch {request.scratch:q}"
 
 
 rule statistics:
@@ -142,15 +176,15 @@ rule statistics:
 
 
 def drawing(wildcards):
-    """What an artifact is drawn from: its experiments' statistics, and the files that say how."""
+    """What an artifact is drawn from: its experiments' statistics, its studies, and the files that say how."""
     paper, artifact = wildcards.paper, wildcards.artifact
-    sources = request.by_name[paper].sources(artifact)
-    return request.artifact_statistics(paper, artifact) + sources
+    shown = request.artifact_statistics(paper, artifact) + request.artifact_studies(paper, artifact)
+    return shown + request.by_name[paper].sources(artifact)
 
 
 DRAW = (
     "{PYTHON} -m {params.module} --paper {params.folder:q} --scale {SCALE}"
-    " --experiments {params.experiments:q} --output {params.stem:q}"
+    " --experiments {params.experiments:q} --records {params.records:q} --output {params.stem:q}"
 )
 
 
@@ -163,6 +197,7 @@ rule table:
         module=lambda wildcards: f"{request.by_name[wildcards.paper].module}.{wildcards.artifact}",
         folder=lambda wildcards: request.by_name[wildcards.paper].folder,
         experiments=f"{DRAWN}/experiments",
+        records=lambda wildcards: request.records(wildcards.paper),
         stem=f"{DRAWN}/tables/{{artifact}}",
     shell:
         DRAW
@@ -175,6 +210,7 @@ use rule table as figure with:
         module=rules.table.params.module,
         folder=rules.table.params.folder,
         experiments=rules.table.params.experiments,
+        records=rules.table.params.records,
         stem=f"{DRAWN}/figures/{{artifact}}",
 
 

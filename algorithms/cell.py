@@ -8,20 +8,21 @@ envpool, so the Snakefile may.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from types import MappingProxyType
+from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
+from algorithms.identity import content_hash
 from algorithms.settings import METHODS, PPO, Count, resolve
 from algorithms.specification import SpecificationError, Strict, explain, read_yaml
+from algorithms.study import Study, StudyEntry
 from envs.registry import ENVIRONMENTS, Environment
 
 # Environments in which a member is evaluated at once; which first states it meets depends on it.
@@ -32,6 +33,7 @@ Segments = Annotated[int, Field(ge=1, le=20)]
 CurveRows = Annotated[int, Field(ge=1, le=500)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 HyperparameterValue = float | int | bool | str | tuple[float | int, ...]
+T = TypeVar("T")
 
 
 class Member(Strict):
@@ -43,22 +45,42 @@ class Member(Strict):
 
 @pydantic_dataclass(frozen=True)
 class Protocol:
-    """How a run is cut, evaluated and recorded."""
+    """How a run is cut, evaluated and recorded; `weights` says whether the record keeps them."""
 
     segments: Segments
     evaluation_episodes: Count
     curve_rows: CurveRows
+    weights: bool = True
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The shards of one method on one environment in a sweep, from whose settings the best is taken."""
+
+    experiment: str
+    shards: tuple[Shard, ...]
+
+    @cached_property
+    def hash(self) -> str:
+        """Hash of the shards' hashes."""
+        return content_hash({"shards": [shard.hash for shard in self.shards]})
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One method on one environment: what becomes one cell of a table, one curve of a figure."""
+    """One method on one environment: what becomes one cell of a table, one curve of a figure.
+
+    `levels` are the experiment's factors that tell it from other cells of its method; they stand in
+    `settings` too. A rerun of a sweep's best setting names the sweep in `best_of`.
+    """
 
     method: str
     environment: str
     settings: PPO
     steps: int
     protocol: Protocol
+    levels: Mapping[str, HyperparameterValue] = field(default_factory=dict)
+    best_of: Sweep | None = None
 
     @property
     def world(self) -> Environment:
@@ -81,19 +103,29 @@ class Cell:
             "environment": self.environment,
             "method": self.method,
             "version": METHODS[self.method].version,
-            "settings": self.settings.model_dump(mode="json"),
+            "settings": self.settings.content(),
             "steps": self.steps,
             "segments": self.protocol.segments,
             "evaluation_episodes": self.protocol.evaluation_episodes,
             "evaluation_copies": EVALUATION_COPIES,
             "curve_rows": self.protocol.curve_rows,
+            **({} if self.protocol.weights else {"weights": False}),
+            **({} if self.best_of is None else {"best_of": self.best_of.hash}),
         }
 
 
 def make_cell(
-    method: str, environment: str, overrides: dict[str, Any], steps: int, protocol: Protocol
+    method: str,
+    environment: str,
+    overrides: Mapping[str, Any],
+    steps: int,
+    protocol: Protocol,
+    levels: Mapping[str, HyperparameterValue] = MappingProxyType({}),
 ) -> Cell:
-    """A validated cell. Raises SpecificationError naming the offending value and what is allowed."""
+    """A validated cell; `levels` are overrides as well.
+
+    Raises SpecificationError naming the offending value and what is allowed.
+    """
     _known(method, METHODS, "method")
     _known(environment, ENVIRONMENTS, "environment")
     kind = ENVIRONMENTS[environment].action_kind
@@ -103,10 +135,10 @@ def make_cell(
             f"method {method!r} serves {' and '.join(served)} actions; {environment} has {kind} ones"
         )
     try:
-        settings = resolve(method, overrides)
+        settings = resolve(method, {**overrides, **levels})
     except ValidationError as error:
         raise SpecificationError(explain(error, f"settings of {method}")) from error
-    cell = Cell(method, environment, settings, steps, protocol)
+    cell = Cell(method, environment, settings, steps, protocol, levels)
     if cell.iterations < 1:
         raise SpecificationError(
             f"steps = {steps} is less than one rollout of {method} ({settings.batch_size} steps)"
@@ -116,10 +148,15 @@ def make_cell(
 
 @dataclass(frozen=True)
 class Shard:
-    """The members of a cell that one job trains together, in lock-step, as one population."""
+    """The members of a cell that one job trains together, in lock-step, as one population.
+
+    `chosen` is the setting that a sweep chose for all of them: known once the sweep is trained, hence no
+    part of the content, in which the sweep's hash stands for it.
+    """
 
     cell: Cell
     members: tuple[Member, ...]
+    chosen: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         swept = {name for member in self.members for name in member.setting}
@@ -129,8 +166,9 @@ class Shard:
                 f"{sorted(foreign)[0]!r} cannot differ between members of {self.cell.method}; "
                 f"allowed: {', '.join(self.cell.settings.per_member())}"
             )
-        for member in self.members:
-            self._in_range(member.setting)
+        settings = [*(member.setting for member in self.members), dict(self.chosen)]
+        for distinct in {tuple(setting.items()) for setting in settings}:
+            self._in_range(dict(distinct))
 
     def _in_range(self, setting: dict[str, float]) -> None:
         settings = self.cell.settings
@@ -151,50 +189,69 @@ class Shard:
         """Twelve hexadecimal digits of the SHA-256 of `content`."""
         return content_hash(self.content())
 
+    def settings_of(self, member: Member) -> dict[str, HyperparameterValue]:
+        """What tells `member` from others of its method: the sweep, its cell's levels, its own setting."""
+        sweep = {} if self.cell.best_of is None else {"best_of": self.cell.best_of.experiment}
+        return {**sweep, **self.cell.levels, **member.setting}
+
+    @property
+    def key(self) -> str:
+        """What an unfinished run's checkpoint belongs to: the hash, and what a sweep chose."""
+        return self.hash + (f"-{content_hash(dict(self.chosen))}" if self.chosen else "")
+
     @property
     def name(self) -> str:
         """The record's path below a records folder: environment/method-hash."""
         return f"{self.cell.environment}/{self.cell.method}-{self.hash}"
 
 
-def content_hash(content: dict[str, Any]) -> str:
-    """Hash of plain JSON data, independent of key order."""
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+def _unique(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if not seeds:
+        raise ValueError("must name at least one seed")
+    twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+    if twice:
+        raise ValueError(f"seed {twice[0]} stands twice; seeds must differ")
+    return seeds
+
+
+Seeds = Annotated[tuple[Seed, ...], AfterValidator(_unique)]
 
 
 class Scale(Strict):
     """How much of the published protocol a scale carries out."""
 
     note: str
-    seeds: tuple[Seed, ...]
+    seeds: Seeds
     members_per_shard: Count
     segments: Segments
     evaluation_episodes: Count
     curve_rows: CurveRows
-
-    @field_validator("seeds")
-    @classmethod
-    def _unique(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if not seeds:
-            raise ValueError("must name at least one seed")
-        twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
-        if twice:
-            raise ValueError(f"seed {twice[0]} stands twice; seeds must differ")
-        return seeds
+    weights: bool = True
 
     @property
     def protocol(self) -> Protocol:
         """The part of the scale that belongs to every cell."""
-        return Protocol(self.segments, self.evaluation_episodes, self.curve_rows)
+        return Protocol(self.segments, self.evaluation_episodes, self.curve_rows, self.weights)
+
+
+class Amendment(Strict):
+    """What an experiment does otherwise than its scale."""
+
+    seeds: Seeds | None = None
+    members_per_shard: Count | None = None
+    curve_rows: CurveRows | None = None
+    weights: bool | None = None
 
 
 class Experiment(Strict):
-    """A named study in a paper: methods × environments × hyperparameter grid × seeds.
+    """A named study in a paper: methods × environments × hyperparameters × seeds.
 
     `steps` gives environment steps a member for each scale and environment; a scale that it does not
     name leaves the experiment out. `contrasts` are pairs (arm, against) that are compared besides every
-    arm with the baseline.
+    arm with the baseline. Every combination of `factors` is a cell of its own and may have its own shapes; every
+    point of `grid` is a member, so only per-member hyperparameters may be in it. `amendments` say for
+    each scale what the experiment does otherwise. `best_of` names a sweep: each arm then has the setting of
+    `grid` that scored best there.
     """
 
     title: str
@@ -203,7 +260,10 @@ class Experiment(Strict):
     steps: dict[str, dict[str, Count]]
     contrasts: tuple[tuple[str, str], ...] = ()
     settings: dict[str, HyperparameterValue] = Field(default_factory=dict)
+    factors: dict[str, tuple[HyperparameterValue, ...]] = Field(default_factory=dict)
     grid: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    amendments: dict[str, Amendment] = Field(default_factory=dict)
+    best_of: str | None = None
 
     @field_validator("methods")
     @classmethod
@@ -225,15 +285,16 @@ class Experiment(Strict):
                 _known(name, ENVIRONMENTS, "environment")
         return steps
 
-    @field_validator("grid")
+    @field_validator("factors", "grid")
     @classmethod
-    def _filled_grid(cls, grid: dict[str, tuple[float, ...]]) -> dict[str, tuple[float, ...]]:
-        for name, values in grid.items():
+    def _filled(cls, swept: dict[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+        for name, values in swept.items():
             if not values:
-                raise ValueError(f"grid of {name!r} is empty; give at least one value")
-            if len(set(values)) < len(values):
-                raise ValueError(f"grid of {name!r} names a value twice")
-        return grid
+                raise ValueError(f"values of {name!r} are empty; give at least one")
+            twice = [value for index, value in enumerate(values) if value in values[:index]]
+            if twice:
+                raise ValueError(f"values of {name!r}: {twice[0]} stands twice; values must differ")
+        return swept
 
     @model_validator(mode="after")
     def _baseline_is_an_arm(self) -> Experiment:
@@ -253,10 +314,37 @@ class Experiment(Strict):
                 raise ValueError(f"contrasts: {pair} is the comparison with the baseline already")
         return self
 
-    def points(self) -> Iterator[dict[str, float]]:
-        """Every setting of the grid; one empty setting where nothing is swept."""
-        for values in itertools.product(*self.grid.values()):
-            yield dict(zip(self.grid, values, strict=True))
+    @model_validator(mode="after")
+    def _set_once(self) -> Experiment:
+        places: dict[str, Mapping[str, Any]] = {
+            "settings": self.settings,
+            "factors": self.factors,
+            "grid": self.grid,
+        }
+        for name in dict.fromkeys(key for part in places.values() for key in part):
+            where = [place for place, part in places.items() if name in part]
+            if len(where) > 1:
+                raise ValueError(
+                    f"{name!r} stands in {' and '.join(where)}; allowed: in one of {', '.join(places)}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _amendments_of_planned_scales(self) -> Experiment:
+        for scale in self.amendments:
+            _known(scale, self.steps, "scale in amendments")
+        return self
+
+    def at(self, scale: Scale, name: str) -> Scale:
+        """`scale`, called `name`, with this experiment's amendments."""
+        amendment = self.amendments.get(name, Amendment())
+        return scale.model_copy(update=amendment.model_dump(exclude_none=True))
+
+
+def points(swept: Mapping[str, Sequence[T]]) -> Iterator[dict[str, T]]:
+    """Every combination of the values of `swept`; one empty one where nothing is swept."""
+    for values in itertools.product(*swept.values()):
+        yield dict(zip(swept, values, strict=True))
 
 
 class Plan(Strict):
@@ -264,6 +352,7 @@ class Plan(Strict):
 
     scales: dict[str, Scale]
     experiments: dict[str, Experiment]
+    studies: dict[str, StudyEntry] = Field(default_factory=dict)
 
     @field_validator("scales")
     @classmethod
@@ -271,6 +360,26 @@ class Plan(Strict):
         for scale in scales:
             _known(scale, SCALES, "scale")
         return scales
+
+    @model_validator(mode="after")
+    def _sweeps_to_choose_from(self) -> Plan:
+        for name, entry in self.experiments.items():
+            if entry.best_of is None:
+                continue
+            sweeps = [other for other, there in self.experiments.items() if there.grid]
+            where = f"experiments.{name}.best_of: {entry.best_of!r}"
+            if entry.best_of not in sweeps:
+                raise ValueError(f"{where} has no grid; allowed: {', '.join(sweeps) or 'none has'}")
+            if entry.factors or entry.grid:
+                raise ValueError(f"{where} gives the setting; factors and grid must be left out")
+            for scale, environments in entry.steps.items():
+                swept = self.experiments[entry.best_of]
+                if not (
+                    set(entry.methods) <= set(swept.methods)
+                    and set(environments) <= set(swept.steps.get(scale, ()))
+                ):
+                    raise ValueError(f"{where} lacks a method or environment of it at {scale}")
+        return self
 
     @model_validator(mode="after")
     def _every_cell_is_possible(self) -> Plan:
@@ -283,6 +392,25 @@ class Plan(Strict):
                     raise ValueError(f"experiments.{name}: {error}") from error
         return self
 
+    @model_validator(mode="after")
+    def _every_study_reads_what_is_planned(self) -> Plan:
+        for name, study in self.studies.items():
+            where = f"studies.{name}"
+            try:
+                for experiment in study.experiments:
+                    _known(experiment, self.experiments, f"experiment in {where}.experiments")
+                arms = [m for other in study.experiments for m in self.experiments[other].methods]
+                for method in study.methods if study.experiments else ():
+                    _known(method, dict.fromkeys(arms), f"method in {where}.methods")
+                for scale in study.settings:
+                    _known(scale, self.scales, f"scale in {where}.settings")
+                    for experiment in study.experiments:
+                        planned = self.experiments[experiment].steps
+                        _known(scale, planned, f"scale of {experiment}, in {where}.settings")
+            except SpecificationError as error:
+                raise ValueError(str(error)) from error
+        return self
+
     def planned(self, scale: str) -> list[str]:
         """Names of the experiments that `scale` includes."""
         return [name for name, entry in self.experiments.items() if scale in entry.steps]
@@ -290,20 +418,45 @@ class Plan(Strict):
     def cells(self, scale: str, experiment: str) -> list[Cell]:
         """The experiment's cells at `scale`, in the order of the file."""
         entry = self.experiments[experiment]
-        protocol = self.scales[scale].protocol
-        return [
-            make_cell(method, environment, entry.settings, steps, protocol)
+        protocol = self.scale_of(scale, experiment).protocol
+        cells = [
+            make_cell(method, environment, entry.settings, steps, protocol, levels)
             for environment, steps in entry.steps[scale].items()
             for method in entry.methods
+            for levels in points(entry.factors)
         ]
+        if entry.best_of is None:
+            return cells
+        return [replace(cell, best_of=self._sweep(scale, entry.best_of, cell)) for cell in cells]
+
+    def _sweep(self, scale: str, experiment: str, cell: Cell) -> Sweep:
+        """The sweep `experiment` of the cell's method on its environment."""
+        here = (cell.method, cell.environment)
+        shards = self.shards(scale, experiment)
+        return Sweep(
+            experiment, tuple(s for s in shards if (s.cell.method, s.cell.environment) == here)
+        )
+
+    def rerun_of(self, scale: str, sweep: str) -> Cell:
+        """The cell that reruns the best of the sweep with that hash. Raises SpecificationError."""
+        for experiment in self.planned(scale):
+            for cell in self.cells(scale, experiment):
+                if cell.best_of is not None and cell.best_of.hash == sweep:
+                    return cell
+        raise SpecificationError(f"no best_of at scale {scale} names the sweep {sweep!r}")
+
+    def scale_of(self, scale: str, experiment: str) -> Scale:
+        """`scale` as the experiment carries it out."""
+        return self.experiments[experiment].at(self.scales[scale], scale)
 
     def shards(self, scale: str, experiment: str) -> list[Shard]:
         """The experiment's shards at `scale`: each cell's members in groups of `members_per_shard`."""
-        size = self.scales[scale].members_per_shard
+        here = self.scale_of(scale, experiment)
+        size = here.members_per_shard
         members = [
             Member(seed=seed, setting=point)
-            for point in self.experiments[experiment].points()
-            for seed in self.scales[scale].seeds
+            for point in points(self.experiments[experiment].grid)
+            for seed in here.seeds
         ]
         groups = [tuple(members[start : start + size]) for start in range(0, len(members), size)]
         return [Shard(cell, group) for cell in self.cells(scale, experiment) for group in groups]
@@ -313,6 +466,27 @@ class Plan(Strict):
         return {
             shard.hash: shard for name in self.planned(scale) for shard in self.shards(scale, name)
         }
+
+    def planned_studies(self, scale: str) -> list[str]:
+        """Names of the studies that `scale` includes."""
+        return [name for name, entry in self.studies.items() if scale in entry.settings]
+
+    def study_shards(self, scale: str, study: str) -> list[Shard]:
+        """The shards whose records a study reads at `scale`, each once."""
+        entry = self.studies[study]
+        read = {
+            shard.hash: shard
+            for experiment in entry.experiments
+            for shard in self.shards(scale, experiment)
+            if not entry.methods or shard.cell.method in entry.methods
+        }
+        return list(read.values())
+
+    def study(self, scale: str, study: str) -> Study:
+        """A study as `scale` carries it out."""
+        shards = tuple(shard.hash for shard in self.study_shards(scale, study))
+        entry = self.studies[study]
+        return Study(study, entry, entry.settings[scale], shards)
 
 
 def load_plan(folder: Path) -> Plan:

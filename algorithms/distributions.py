@@ -49,6 +49,10 @@ class Distribution(ABC):
         """Equal-weight average of the two in parameter or probability space."""
 
     @abstractmethod
+    def detach(self) -> Self:
+        """The same as a constant: no gradient flows into it."""
+
+    @abstractmethod
     def clamp_std(self, bounds: tuple[float, float] | None) -> Self:
         """The same with standard deviations clamped to `bounds`, where it has any."""
 
@@ -100,6 +104,10 @@ class DiagonalGaussian(Distribution):
         """One Gaussian with the averages of both means and both standard deviations."""
         return DiagonalGaussian((self.mean + other.mean) / 2, (self.std + other.std) / 2)
 
+    def detach(self) -> DiagonalGaussian:
+        """The same as a constant."""
+        return DiagonalGaussian(self.mean.detach(), self.std.detach())
+
     def clamp_std(self, bounds: tuple[float, float] | None) -> DiagonalGaussian:
         """The same with std clamped to `bounds`, or itself where there are none."""
         return self if bounds is None else DiagonalGaussian(self.mean, self.std.clamp(*bounds))
@@ -144,6 +152,10 @@ class Categorical(Distribution):
         """The mixture with equal weights: averaged probabilities."""
         pair = torch.stack((self.log_probs, other.log_probs))
         return Categorical(torch.logsumexp(pair, 0) - math.log(2))
+
+    def detach(self) -> Categorical:
+        """The same as a constant."""
+        return Categorical(self.log_probs.detach())
 
     def clamp_std(self, bounds: tuple[float, float] | None) -> Categorical:
         """Itself: a categorical has no standard deviation."""

@@ -8,22 +8,29 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from algorithms.cell import content_hash
+from algorithms.identity import content_hash
 from algorithms.specification import SpecificationError
 
 FORMAT = 1
 HEADER = "record.json"
-FILES = ("curve.parquet", "evaluation.parquet", "diagnostics.parquet", "weights.safetensors")
-_KINDS = {"hash": str, "shard": dict, "members": list, "files": dict, "provenance": dict}
+CURVE, EVALUATION, DIAGNOSTICS = "curve.parquet", "evaluation.parquet", "diagnostics.parquet"
+WEIGHTS = "weights.safetensors"
+TABLE_ENDING = ".parquet"
+Subject = Literal["shard", "study"]
+"""Whose record it is, and the key of its content: a shard's training left it, or a study."""
+_KINDS: dict[Subject, dict[str, type]] = {
+    "shard": {"hash": str, "shard": dict, "members": list, "files": dict, "provenance": dict},
+    "study": {"hash": str, "study": dict, "files": dict, "provenance": dict},
+}
 
 
 class RecordError(SpecificationError):
     """A record file is missing, damaged, foreign, or would be overwritten."""
 
 
-def read_header(folder: Path) -> dict[str, Any]:
+def read_header(folder: Path, subject: Subject = "shard") -> dict[str, Any]:
     """The contents of `record.json`, its hash and the checksum of every file of the record verified.
 
     Raises RecordError naming the file that is missing, damaged or not of this project.
@@ -37,27 +44,43 @@ def read_header(folder: Path) -> dict[str, Any]:
         raise RecordError(f"{path}: not valid JSON (truncated?): {error}") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise RecordError(f"{path}: not a record of format {FORMAT}; delete it to train it again")
-    for key, kind in _KINDS.items():
+    for key, kind in _KINDS[subject].items():
         if not isinstance(header.get(key), kind):
             raise RecordError(f"{path}: key {key!r} is missing or no JSON {kind.__name__}")
-    actual = content_hash(header["shard"])
+    actual = content_hash(header[subject])
     if header["hash"] != actual:
         raise RecordError(f"{path}: hash: {header['hash']!r} does not match its content ({actual})")
     if header.get("checksum") != header_checksum(header):
         raise RecordError(f"{path}: edited or damaged (its own checksum differs)")
-    if sorted(header["files"]) != sorted(FILES):
-        raise RecordError(f"{path}: files: must be {', '.join(FILES)}")
+    _require_files(header, subject, path)
     for name, checksum in header["files"].items():
         if not (folder / name).is_file() or sha256(folder / name) != checksum:
             raise RecordError(f"{folder / name}: missing or damaged (checksum differs)")
     return header
 
 
+def _require_files(header: dict[str, Any], subject: Subject, path: Path) -> None:
+    """Raise RecordError unless the header lists what a record of its kind consists of."""
+    if subject == "study":
+        if not header["files"] or any(not name.endswith(TABLE_ENDING) for name in header["files"]):
+            raise RecordError(f"{path}: files: must be tables, *{TABLE_ENDING}, at least one")
+        return
+    expected = (CURVE, EVALUATION, DIAGNOSTICS, *([WEIGHTS] if has_weights(header) else []))
+    if sorted(header["files"]) != sorted(expected):
+        raise RecordError(f"{path}: files: must be {', '.join(expected)}")
+
+
+def has_weights(header: dict[str, Any]) -> bool:
+    """Whether the record of `header` keeps its members' weights; a sweep's does not."""
+    return bool(header["shard"].get("weights", True))
+
+
 def require_hash(header: dict[str, Any], expected: str, path: Path) -> None:
-    """Raise RecordError unless the header at `path` is that of the shard `expected`."""
+    """Raise RecordError unless the header at `path` is that of the shard, or the study, `expected`."""
     if header["hash"] != expected:
+        subject = "shard" if "shard" in header else "study"
         raise RecordError(
-            f"{path}: hash: {header['hash']!r} is another shard's; expected {expected!r}"
+            f"{path}: hash: {header['hash']!r} is another {subject}'s; expected {expected!r}"
         )
 
 

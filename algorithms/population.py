@@ -143,17 +143,20 @@ class Population:
 
         copies, n = settings.environments, settings.batch_size
         seen = blank(n, world.observation_size)
-        self.sample(learners, seen[:, :copies].contiguous(), blank(copies, world.action.size))
-        self.assess(learners, seen, actions(n))
+        hyper = self.scheduled(0)
+        noise = blank(copies, world.action.size)
+        self.sample(learners, seen[:, :copies].contiguous(), noise, hyper)
+        self.assess(learners, seen, actions(n), hyper)
         rollout = Batch(seen, actions(n), blank(n), blank(n), blank(n), blank(n))
         rows = blank(settings.minibatch_size, dtype=torch.int64).unsqueeze(0)
-        self.update(learners, rollout, rows, self.scheduled(0))
+        self.update(learners, rollout, rows, hyper)
 
     def _hyperparameters(self) -> Hyperparameters:
         """Per-member hyperparameters as tensors [P]."""
+        chosen = self.shard.chosen
         columns = {
             name: [
-                member.setting.get(name, getattr(self.settings, name))
+                member.setting.get(name, chosen.get(name, getattr(self.settings, name)))
                 for member in self.shard.members
             ]
             for name in self.settings.per_member()
@@ -164,38 +167,36 @@ class Population:
         }
 
     def scheduled(self, iteration: int) -> Hyperparameters:
-        """Hyperparameters [P] of one iteration: annealed linearly to 0 where the settings say so."""
-        remaining = 1 - iteration / self.cell.iterations
-        annealed = [
-            name
-            for name, on in (
-                ("learning_rate", self.settings.anneal_learning_rate),
-                ("clip", self.settings.anneal_clip),
-            )
-            if on
-        ]
-        return self.hyper | {name: self.hyper[name] * remaining for name in annealed}
+        """Hyperparameters [P] of one iteration, on the linear schedules that the settings name.
 
-    def sample(self, learners: Learners, observation: Tensor, noise: Tensor) -> Tensor:
+        Iteration `cell.iterations` is what the schedules end with: what the final policy acts by.
+        """
+        passed = iteration / self.cell.iterations
+        factors = self.settings.schedules(passed)
+        return self.hyper | {name: self.hyper[name] * factor for name, factor in factors.items()}
+
+    def sample(
+        self, learners: Learners, observation: Tensor, noise: Tensor, hyper: Hyperparameters
+    ) -> Tensor:
         """Actions [P, …] for observations [P, …, O] and noise; a member that no longer learns acts 0."""
-        action: Tensor = self._act(learners.theta, learners.alive, observation, noise, self.hyper)
+        action: Tensor = self._act(learners.theta, learners.alive, observation, noise, hyper)
         return action
 
     def mode(self, learners: Learners, observation: Tensor) -> Tensor:
-        """Most likely actions [P, …] for observations [P, …, O]."""
+        """Most likely actions [P, …] of the final policies for observations [P, …, O]."""
 
         def one(flat: Tensor, seen: Tensor, hyper: Hyperparameters) -> Tensor:
             parameters = self.layout.unflatten(flat)
             mode: Tensor = self.family.act(parameters, seen, hyper, self.settings).mode()
             return mode
 
-        return vmap(one)(learners.theta, observation, self.hyper)
+        return vmap(one)(learners.theta, observation, self.scheduled(self.cell.iterations))
 
     def assess(
-        self, learners: Learners, observation: Tensor, action: Tensor
+        self, learners: Learners, observation: Tensor, action: Tensor, hyper: Hyperparameters
     ) -> tuple[Tensor, Tensor]:
         """Log-probability of `action` and value of `observation`: [P, N] each."""
-        log_prob, value = self._look(learners.theta, observation, action, self.hyper)
+        log_prob, value = self._look(learners.theta, observation, action, hyper)
         return log_prob, value
 
     def values(self, learners: Learners, observation: Tensor) -> Tensor:

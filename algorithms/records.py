@@ -1,4 +1,4 @@
-"""What a shard leaves behind: learning curve, evaluation, diagnostics, weights and provenance.
+"""What a shard leaves behind: learning curve, evaluation, diagnostics, weights and provenance; or a study: tables.
 
 A record is a folder. `record.json` is written last and holds the checksum of every other file, so a record
 exists if and only if `record.json` does, and a damaged one is noticed when it is read. A record is never
@@ -25,13 +25,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from algorithms.cell import Shard
-from algorithms.header import FORMAT, HEADER, RecordError, header_checksum, read_header, sha256
+from algorithms.header import (
+    CURVE,
+    DIAGNOSTICS,
+    EVALUATION,
+    FORMAT,
+    HEADER,
+    TABLE_ENDING,
+    WEIGHTS,
+    RecordError,
+    has_weights,
+    header_checksum,
+    read_header,
+    require_hash,
+    sha256,
+)
+from algorithms.study import Study
 
-CURVE, EVALUATION, DIAGNOSTICS = "curve.parquet", "evaluation.parquet", "diagnostics.parquet"
-WEIGHTS = "weights.safetensors"
 REPORTED_PACKAGES = ("torch", "numpy", "envpool", "mujoco", "gymnasium", "pandas", "pyarrow")
 
 
@@ -57,11 +70,36 @@ class Record:
         """Losses, entropies and divergences of the updates, averaged in each bin of steps."""
         return self._table(DIAGNOSTICS)
 
-    def _table(self, name: str) -> pd.DataFrame:
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Every parameter, the member axis first, and the observation statistics that go with them."""
+        if not has_weights(dict(self.meta)):
+            raise RecordError(f"{self.folder}: was written without weights")
         try:
-            return pd.read_parquet(self.folder / name)
-        except (OSError, pa.ArrowException) as error:
-            raise RecordError(f"{self.folder / name}: cannot be read: {error}") from error
+            return dict(load_file(self.folder / WEIGHTS))
+        except (OSError, SafetensorError) as error:
+            raise RecordError(f"{self.folder / WEIGHTS}: cannot be read: {error}") from error
+
+    def _table(self, name: str) -> pd.DataFrame:
+        return _read_table(self.folder / name)
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """A study's record on disk; its tables are read when asked for."""
+
+    folder: Path
+    meta: Mapping[str, Any]
+
+    def table(self, name: str) -> pd.DataFrame:
+        """The table that the study's function called `name`."""
+        return _read_table(self.folder / f"{name}{TABLE_ENDING}")
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (OSError, pa.ArrowException) as error:
+        raise RecordError(f"{path}: cannot be read: {error}") from error
 
 
 def read_record(folder: Path) -> Record:
@@ -69,31 +107,68 @@ def read_record(folder: Path) -> Record:
     return Record(folder, read_header(folder))
 
 
+def read_study(folder: Path) -> StudyRecord:
+    """The study's record in `folder`, verified by `read_header`. Raises RecordError."""
+    return StudyRecord(folder, read_header(folder, "study"))
+
+
+def find_study(study: Study, records: Path) -> StudyRecord | None:
+    """The record of `study` below a records folder, verified, or None where it has none yet. Raises RecordError."""
+    folder = records / study.path
+    if not (folder / HEADER).exists():
+        return None
+    record = read_study(folder)
+    require_hash(dict(record.meta), study.hash, folder / HEADER)
+    return record
+
+
 def write_record(
     folder: Path,
     shard: Shard,
     members: list[dict[str, Any]],
     tables: Mapping[str, pd.DataFrame],
-    weights: Mapping[str, NDArray[Any]],
+    weights: Mapping[str, NDArray[Any]] | None,
     provenance: Mapping[str, Any],
 ) -> None:
-    """Write a record into `folder`, `record.json` last.
+    """Write a record into `folder`, `record.json` last; without `weights` where they are None.
 
     `tables` is keyed by file name. Raises RecordError if `folder` holds a record already.
     """
+    content = {"hash": shard.hash, "shard": shard.content(), "members": members}
+    _write(folder, content, tables, weights, provenance)
+
+
+def write_study(
+    folder: Path, study: Study, tables: Mapping[str, pd.DataFrame], provenance: Mapping[str, Any]
+) -> None:
+    """Write a study's record into `folder`, `record.json` last; `tables` is keyed by their names.
+
+    Raises RecordError if `folder` holds a record already.
+    """
+    files = {f"{name}{TABLE_ENDING}": table for name, table in tables.items()}
+    _write(folder, {"hash": study.hash, "study": study.content()}, files, None, provenance)
+
+
+def _write(
+    folder: Path,
+    content: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    weights: Mapping[str, NDArray[Any]] | None,
+    provenance: Mapping[str, Any],
+) -> None:
     refuse_to_overwrite(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         with atomic_path(folder / name) as path:
             pq.write_table(pa.Table.from_pandas(table, preserve_index=False), path)
-    with atomic_path(folder / WEIGHTS) as path:
-        save_file(dict(weights), path)
+    if weights is not None:
+        with atomic_path(folder / WEIGHTS) as path:
+            save_file(dict(weights), path)
+    written = (*tables, *([] if weights is None else [WEIGHTS]))
     meta = {
         "format": FORMAT,
-        "hash": shard.hash,
-        "shard": shard.content(),
-        "members": members,
-        "files": {name: sha256(folder / name) for name in (*tables, WEIGHTS)},
+        **content,
+        "files": {name: sha256(folder / name) for name in written},
         "provenance": dict(provenance),
     }
     write_json(folder / HEADER, {**meta, "checksum": header_checksum(meta)})

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from algorithms.cell import Shard
-from algorithms.methods.ppo import Batch
+from algorithms.methods.ppo import Batch, Hyperparameters, normalized
 from algorithms.normalize import Normalizer
 from algorithms.population import Learners, Population
 from algorithms.returns import generalized_advantages
@@ -80,6 +80,7 @@ class Collector:
         """One rollout of every member with advantages and value targets: Batch of [P, N, …]."""
         settings, size = self.settings, self.shard.cell.world.observation_size
         lead = (settings.rollout_steps, self.members, self.copies)
+        hyper = population.scheduled(iteration)
         noise = torch.from_numpy(self._noise(iteration)).to(population.device)
         seen, reached = torch.empty(*lead, size), torch.empty(*lead, size)
         reward = torch.empty(lead)
@@ -88,7 +89,7 @@ class Collector:
         actions: list[Tensor] = []
         for t in range(settings.rollout_steps):
             flat[0][t] = self.observation
-            action = population.sample(learners, seen[t].to(population.device), noise[t])
+            action = population.sample(learners, seen[t].to(population.device), noise[t], hyper)
             actions.append(action)
             step = self.pool.step(action.flatten(0, 1).cpu().numpy())
             flat[1][t] = self.observation = self.normalizer.observe(step.successor)
@@ -97,7 +98,9 @@ class Collector:
             flat[4][t, step.ended] = True
             self._finish(step, (iteration * settings.rollout_steps + t + 1) * self.copies)
         moved = (x.to(population.device) for x in (reward, terminated, ended, seen, reached))
-        return self._batch(population, learners, Transitions(torch.stack(actions), *moved))
+        rollout = Transitions(torch.stack(actions), *moved)
+        batch = self._batch(population, learners, rollout, hyper)
+        return batch._replace(advantage=self._as_used(batch.advantage, hyper, iteration))
 
     def _finish(self, step: Step, now: int) -> None:
         """Book the episodes that `step` ended and begin the next ones."""
@@ -128,10 +131,16 @@ class Collector:
                 columns.append(generator.standard_normal(shape, dtype=np.float32))
         return np.stack(columns, axis=1)
 
-    def _batch(self, population: Population, learners: Learners, rollout: Transitions) -> Batch:
+    def _batch(
+        self,
+        population: Population,
+        learners: Learners,
+        rollout: Transitions,
+        hyper: Hyperparameters,
+    ) -> Batch:
         """Advantages (GAE) and value targets of a rollout."""
         seen, done = _per_member(rollout.observation), _per_member(rollout.action)
-        log_prob, value = population.assess(learners, seen, done)
+        log_prob, value = population.assess(learners, seen, done, hyper)
         next_value = population.values(learners, _per_member(rollout.successor))
         shape = (self.members, self.settings.rollout_steps, self.copies)
         stops = rollout.terminated if self.settings.bootstrap_truncation else rollout.ended
@@ -141,10 +150,28 @@ class Collector:
             next_value.view(shape),
             (~stops).movedim(1, 0).to(value.dtype),
             (~rollout.ended).movedim(1, 0).to(value.dtype),
-            population.hyper["gamma"],
-            population.hyper["gae_lambda"],
+            hyper["gamma"],
+            hyper["gae_lambda"],
         ).reshape(value.shape)
         return Batch(seen, done, log_prob, advantage, advantage + value, value)
+
+    def _as_used(self, advantage: Tensor, hyper: Hyperparameters, iteration: int) -> Tensor:
+        """Advantages [P, N] as the losses see them: corrupted and normalised as the settings ask."""
+        level = hyper["advantage_noise"]
+        if bool((level > 0).any()):
+            noise = np.stack(
+                [
+                    stream(member.seed, Purpose.ADVANTAGE_NOISE, iteration).standard_normal(
+                        advantage.shape[1], dtype=np.float32
+                    )
+                    for member in self.shard.members
+                ]
+            )
+            scale = (level * advantage.std(dim=1)).unsqueeze(-1)
+            advantage = advantage + scale * torch.from_numpy(noise).to(advantage)
+        if self.settings.advantage_normalization == "batch":
+            return torch.vmap(normalized)(advantage)
+        return advantage
 
 
 def minibatches(shard: Shard, iteration: int) -> Tensor:

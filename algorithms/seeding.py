@@ -19,6 +19,7 @@ class Purpose(IntEnum):
     MINIBATCHES = 2
     TRAINING_ENVIRONMENT = 3
     EVALUATION_ENVIRONMENT = 4
+    ADVANTAGE_NOISE = 5
 
 
 def stream(seed: int, purpose: Purpose, index: int = 0) -> np.random.Generator:

@@ -21,6 +21,13 @@ class PerMember:
     """Marks a hyperparameter that may differ between members of one population."""
 
 
+class Later:
+    """Marks a hyperparameter that records are older than; at its default it stays out of their identity.
+
+    Its default is what every method did before it existed, so that adding it makes no record stale.
+    """
+
+
 def _number(value: Any) -> Any:
     """Refuse true and false where a number is meant; pydantic would read them as 1 and 0."""
     if isinstance(value, bool):
@@ -34,6 +41,7 @@ NonNegative = Annotated[Number, Field(ge=0, allow_inf_nan=False), PerMember()]
 Bound = Annotated[Number, Field(gt=0, allow_inf_nan=False)]
 UnitInterval = Annotated[Number, Field(ge=0, le=1), PerMember()]
 Count = Annotated[int, BeforeValidator(_number), Field(ge=1)]
+LaterFlag = Annotated[bool, Later()]
 
 
 class Settings(Strict):
@@ -50,12 +58,24 @@ class Settings(Strict):
             if any(isinstance(mark, PerMember) for mark in field.metadata)
         )
 
+    def content(self) -> dict[str, Any]:
+        """What enters a record's identity: every hyperparameter but those marked `Later` at their default."""
+        later = {
+            name
+            for name, field in type(self).model_fields.items()
+            if any(isinstance(mark, Later) for mark in field.metadata)
+            and getattr(self, name) == field.default
+        }
+        return self.model_dump(mode="json", exclude=later)
+
 
 class PPO(Settings):
     """Proximal policy optimisation; defaults are CleanRL's `ppo_continuous_action`.
 
     `backbone` is "separate" where the critic is a network of its own, "shared" where it is a linear layer
-    on the policy's encoder.
+    on the policy's encoder. A_norm is normalised over each "minibatch" as it is used (CleanRL) or once over the
+    whole "batch". `advantage_noise` corrupts advantages after GAE: each gets independent Gaussian noise of
+    so many standard deviations of its rollout's advantages; value targets stay as they are.
     """
 
     family: ClassVar[str] = "ppo"
@@ -83,6 +103,8 @@ class PPO(Settings):
     bootstrap_truncation: bool = False
     normalize_observations: bool = True
     normalize_rewards: bool = True
+    advantage_normalization: Annotated[Literal["minibatch", "batch"], Later()] = "minibatch"
+    advantage_noise: Annotated[NonNegative, Later()] = 0.0
 
     @property
     def batch_size(self) -> int:
@@ -93,6 +115,11 @@ class PPO(Settings):
     def minibatch_size(self) -> int:
         """Transitions in one gradient step of one member."""
         return self.batch_size // self.minibatches
+
+    def schedules(self, passed: float) -> dict[str, float]:
+        """What scheduled hyperparameters are multiplied by after the fraction `passed` of training."""
+        annealed = {"learning_rate": self.anneal_learning_rate, "clip": self.anneal_clip}
+        return {name: 1 - passed for name, on in annealed.items() if on}
 
     @model_validator(mode="after")
     def _agree(self) -> PPO:
@@ -119,8 +146,10 @@ class PrefPoE(PPO):
     `fusion` says how rollouts, ratio and evaluation see the two experts: "product" (Eq. 5, 7),
     "average" (Table 2's linear fusion) or "none" (the main policy alone). `std` is "head" for
     log-std as a function of the state (Eq. 1), "parameter" for one free vector; both start at
-    `initial_log_std`. `entropy_sign` is
-    the sign of α·H in the preference loss: −1 in Eq. 2, +1 in Eq. 16.
+    `initial_log_std`. `entropy_sign` is the sign of α·H in the preference loss: −1 in Eq. 2, +1 in Eq. 16.
+    `detach_fused` keeps the gradient of L_cons from π_fused, hence from the main head; `detach_encoder` that of
+    L_pref from the shared encoder. `fusion_schedule` lets λ rise linearly from 0 to `fusion_weight` over
+    training, or fall from it to 0; the deterministic final policy has the schedule's last λ.
     """
 
     family: ClassVar[str] = "prefpoe"
@@ -136,6 +165,18 @@ class PrefPoE(PPO):
     std_range: tuple[Bound, Bound] | None = None
     precision_epsilon: Annotated[Number, Field(ge=0, allow_inf_nan=False)] = 0.0
     entropy_sign: Literal[-1, 1] = -1
+    detach_fused: LaterFlag = False
+    detach_encoder: LaterFlag = False
+    fusion_schedule: Annotated[Literal["constant", "rising", "falling"], Later()] = "constant"
+
+    def schedules(self, passed: float) -> dict[str, float]:
+        """As for PPO, and the fusion weight λ."""
+        scheduled = super().schedules(passed)
+        if self.fusion_schedule == "rising":
+            return scheduled | {"fusion_weight": passed}
+        if self.fusion_schedule == "falling":
+            return scheduled | {"fusion_weight": 1 - passed}
+        return scheduled
 
     @model_validator(mode="after")
     def _ordered_range(self) -> PrefPoE:

@@ -36,8 +36,9 @@ from algorithms.cell import (
     require_scale,
 )
 from algorithms.checkpoint import TrainingState
+from algorithms.choice import provenance_of, with_choice
 from algorithms.evaluate import evaluate
-from algorithms.header import HEADER, RecordError, read_header
+from algorithms.header import CURVE, DIAGNOSTICS, EVALUATION, HEADER, RecordError, read_header
 from algorithms.normalize import Normalizer
 from algorithms.population import Population, compiler_missing, should_compile
 from algorithms.progress import Progress
@@ -57,13 +58,16 @@ class Resources:
     mode: Mode = "auto"
 
 
-def train(shard: Shard, record: Path, scratch: Path, on: Resources, bar: bool = False) -> None:
-    """Train all members of `shard`, evaluate them and write the record.
+def train(shard: Shard, folder: Path, scratch: Path, on: Resources, bar: bool = False) -> None:
+    """Train all members of `shard`, evaluate them and write the record below the records folder `folder`.
 
     Interrupted anywhere, a second call continues from the last segment to the same bits. Raises
-    RecordError if `record` exists.
+    RecordError if there is a record already, and SpecificationError if a sweep has yet to choose the setting.
     """
+    record = folder / shard.name
     records.refuse_to_overwrite(record)
+    shard = with_choice(shard, folder)
+    choice = provenance_of(shard, folder)
     torch.set_num_threads(on.threads)
     state, population = prepare(shard, scratch, on)
     progress = Progress(shard, scratch, bar)
@@ -71,17 +75,19 @@ def train(shard: Shard, record: Path, scratch: Path, on: Resources, bar: bool = 
         population = warm_up(population, state, progress)
         for segment in range(state.segment, segments(shard)):
             train_segment(shard, population, state, segment, on.threads, progress)
-            checkpoint.save(state, scratch, shard.hash)
+            checkpoint.save(state, scratch, shard.key)
             progress.say(f"segment {segment + 1} of {segments(shard)}")
         progress.enter("evaluating", progress.total)
         evaluation = evaluate(shard, population, state.learners, state.normalizer, on.threads)
         tables = {
-            records.CURVE: learning_curve(shard, state),
-            records.EVALUATION: evaluation,
-            records.DIAGNOSTICS: diagnostics(shard, state),
+            CURVE: learning_curve(shard, state),
+            EVALUATION: evaluation,
+            DIAGNOSTICS: diagnostics(shard, state),
         }
-        members, arrays = member_entries(shard, state), weights(population, state)
-        records.write_record(record, shard, members, tables, arrays, how_it_ran(shard, state, on))
+        members = member_entries(shard, state)
+        arrays = weights(population, state) if shard.cell.protocol.weights else None
+        provenance = how_it_ran(shard, state, on) | choice
+        records.write_record(record, shard, members, tables, arrays, provenance)
     finally:
         progress.close()
 
@@ -105,7 +111,7 @@ def prepare(shard: Shard, scratch: Path, on: Resources) -> tuple[TrainingState, 
         np.zeros(members, dtype=np.int64),
         np.full(members, -1, dtype=np.int64),
     )
-    checkpoint.restore(state, scratch, shard.hash)
+    checkpoint.restore(state, scratch, shard.key)
     return state, population
 
 
@@ -386,7 +392,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 read_header(record)
                 print(f"already recorded: {record}")
             else:
-                train(shard, record, scratch, on, bar=options.paper is None)
+                train(shard, options.records, scratch, on, bar=options.paper is None)
                 print(f"recorded {record}{_diverged(record)}")
             checkpoint.forget(scratch)
         lock.unlink(missing_ok=True)  # who still waits for it will find the record

@@ -17,25 +17,30 @@ from rich.table import Table
 
 from algorithms.cell import Plan, Shard, load_plan, require_scale
 from algorithms.header import RecordError
-from algorithms.records import atomic_path, read_record
+from algorithms.records import atomic_path, read_record, read_study
 from algorithms.specification import SpecificationError
+from algorithms.study import FOLDER as STUDIES
 from analysis.load import STATUSES, find_record, member_scores
 
 STALE_COLUMNS = ("paper", "environment", "method", "record", "why")
 COUNTS = ("planned", *STATUSES, "stale")
+HOURS = ("wall_hours", "core_hours")
+SUMMED = ("planned", *STATUSES, "steps", "training_seconds", *HOURS)
 
 
 class Ledger(NamedTuple):
-    """`cells`: one row for each paper, experiment and cell, then one total. `stale`: one row a record.
+    """`cells`: one row for each paper, experiment and cell, then one total. `papers`: one row a paper. `stale`: one row a record.
 
     Cells have columns paper, experiment, environment, method, planned, done, diverged, failed, missing
     (members), stale (records), steps_per_second (environment steps of all members of a shard while it
-    trains; NaN before any record) and wall_hours. Experiments may share cells: the total counts a shard
-    once. Stale records have columns paper, environment, method, record (path below the paper's records)
+    trains; NaN before any record), wall_hours and core_hours (wall time × threads). Experiments may share
+    cells: the total counts a shard once, and so do `papers`, which have paper and the columns from planned
+    on. Stale records have columns paper, environment, method, record (path below the paper's records)
     and why.
     """
 
     cells: pd.DataFrame
+    papers: pd.DataFrame
     stale: pd.DataFrame
 
 
@@ -46,6 +51,7 @@ def ledger(folders: Sequence[Path], scale: str, results: Path) -> Ledger:
     """
     rows: list[dict[str, Any]] = []
     unique: list[dict[str, Any]] = []
+    papers: list[dict[str, Any]] = []
     stale: list[pd.DataFrame] = []
     for folder in folders:
         plan = load_plan(folder)
@@ -60,12 +66,17 @@ def ledger(folders: Sequence[Path], scale: str, results: Path) -> Ledger:
         for experiment in plan.planned(scale):
             rows += _experiment_rows(plan, scale, experiment, folder.name, shards, outdated)
         unique += shards.values()
+        papers.append({"paper": folder.name, **_sum(shards.values()), "stale": len(outdated)})
         stale.append(outdated[list(STALE_COLUMNS)])
     removed = pd.concat(stale, ignore_index=True)
     total = {"paper": "total", "experiment": "", "environment": "", "method": ""}
     rows.append({**total, **_sum(unique), "stale": len(removed)})
-    columns = [*total, *COUNTS, "steps_per_second", "wall_hours"]
-    return Ledger(pd.DataFrame(rows, columns=columns), removed)
+    numbers = [*COUNTS, "steps_per_second", *HOURS]
+    return Ledger(
+        pd.DataFrame(rows, columns=[*total, *numbers]),
+        pd.DataFrame(papers, columns=["paper", *numbers]),
+        removed,
+    )
 
 
 def _experiment_rows(
@@ -99,41 +110,47 @@ def _shard_row(shard: Shard, records: Path, scratch: Path) -> dict[str, Any]:
     status = member_scores(shard, record, scratch)["status"]
     row = {"planned": len(status), **{name: sum(status == name) for name in STATUSES}}
     if record is None:
-        return {**row, "steps": 0, "training_seconds": 0.0, "wall_hours": 0.0}
+        return {**row, "steps": 0, "training_seconds": 0.0, **dict.fromkeys(HOURS, 0.0)}
     provenance = record.meta["provenance"]
     cell = shard.cell
+    hours = provenance["wall_seconds"] / 3600
     return {
         **row,
         "steps": cell.iterations * cell.settings.batch_size * len(shard.members),
         "training_seconds": provenance["training_seconds"],
-        "wall_hours": provenance["wall_seconds"] / 3600,
+        "wall_hours": hours,
+        "core_hours": hours * provenance["threads"],
     }
 
 
 def _sum(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """Counts, throughput and wall time of several shards together."""
-    table = pd.DataFrame(list(parts))
+    table = pd.DataFrame(list(parts), columns=SUMMED)
     total = table.sum()
     seconds = total["training_seconds"]
     return {
         **{name: int(total[name]) for name in ("planned", *STATUSES)},
         "steps_per_second": total["steps"] / seconds if seconds else float("nan"),
-        "wall_hours": float(total["wall_hours"]),
+        **{name: float(total[name]) for name in HOURS},
     }
 
 
 def stale_records(plan: Plan, scale: str, records: Path) -> pd.DataFrame:
-    """Records below `records` that no shard of the plan names, each with what differs from the plan.
+    """Records below `records` that no shard or study of the plan names, each with what differs from the plan.
 
-    Columns environment, method, record, why. The planned shard of the same environment and method with
-    the fewest differences is the one compared.
+    Columns environment, method, record, why; the first two are empty for a study. The planned shard of the same
+    environment and method with the fewest differences is the one compared.
     """
     planned = plan.all_shards(scale)
     names = {shard.name for shard in planned.values()}
+    names |= {plan.study(scale, name).path for name in plan.planned_studies(scale)}
     rows = []
     for path in sorted(records.glob("*/*/record.json")):
         name = path.parent.relative_to(records).as_posix()
         if name in names:
+            continue
+        if name.startswith(f"{STUDIES}/"):
+            rows.append(("", "", name, _why_study_stale(path.parent, plan, scale)))
             continue
         try:
             content = read_record(path.parent).meta["shard"]
@@ -158,9 +175,33 @@ def _why_stale(content: dict[str, Any], name: str, planned: dict[str, Shard]) ->
     return "; ".join(nearest) or "lies at a path that is not its own"
 
 
+def _why_study_stale(folder: Path, plan: Plan, scale: str) -> str:
+    try:
+        content = read_study(folder).meta["study"]
+    except RecordError as error:
+        return f"cannot be read: {error}"
+    if content["name"] not in plan.planned_studies(scale):
+        return "this scale plans no such study"
+    asked = plan.study(scale, content["name"]).content()
+    changed = _changes(_leaves(content), _leaves(asked))
+    return "; ".join(changed) or "lies at a path that is not its own"
+
+
+def _leaves(content: dict[str, Any]) -> dict[str, Any]:
+    """Nested content as one level: "methods.ppo.version"."""
+    leaves: dict[str, Any] = {}
+    for key, value in content.items():
+        below = _leaves(value) if isinstance(value, dict) else {}
+        leaves |= {f"{key}.{name}": leaf for name, leaf in below.items()} or {key: value}
+    return leaves
+
+
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """What differs between a record's content and a planned shard's, one phrase each."""
-    before, after = _flat(old), _flat(new)
+    return _changes(_flat(old), _flat(new))
+
+
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     return [
         f"{key}: {before.get(key, 'absent')}, planned {after.get(key, 'absent')}"
         for key in dict.fromkeys([*after, *before])
@@ -183,8 +224,11 @@ def _flat(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def print_ledger(entries: Ledger, console: Console) -> None:
-    """Print the ledger: a table in a terminal, aligned plain text of full width elsewhere."""
-    cells = entries.cells.copy()
+    """Print the ledger: a table in a terminal, aligned plain text of full width elsewhere.
+
+    Core-hours are left to the csv and the report: 80 columns have no room for them.
+    """
+    cells = entries.cells.drop(columns="core_hours")
     cells["steps_per_second"] = [_rounded(value, 0) for value in cells["steps_per_second"]]
     cells["wall_hours"] = [_rounded(value, 2) for value in cells["wall_hours"]]
     cells = cells.rename(columns={"steps_per_second": "steps/s", "wall_hours": "hours"})

@@ -11,16 +11,17 @@ import csv
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from algorithms.cell import Cell, Plan, Shard, require_scale
-from algorithms.header import HEADER, RecordError, require_hash
-from algorithms.records import EVALUATION, Record, binned, read_record
+from algorithms.cell import Cell, HyperparameterValue, Plan, Shard, require_scale
+from algorithms.choice import require_choice
+from algorithms.header import EVALUATION, HEADER, RecordError, require_hash
+from algorithms.records import Record, binned, read_record
 from algorithms.settings import METHODS
 from algorithms.specification import SpecificationError
 from envs.registry import ENVIRONMENTS
@@ -57,6 +58,23 @@ CURVES = {
 }
 
 
+DIAGNOSED = {
+    "environment": "object",
+    "method": "object",
+    "seed": "int64",
+    "setting": "object",
+    "step": "int64",
+}
+
+
+class Tables(NamedTuple):
+    """What an experiment's records say, one table each."""
+
+    scores: pd.DataFrame
+    curves: pd.DataFrame
+    diagnostics: pd.DataFrame
+
+
 def require_experiment(plan: Plan, scale: str, experiment: str, folder: Path) -> None:
     """Raise SpecificationError unless `scale` of the paper in `folder` includes `experiment`."""
     require_scale(plan, scale, folder)
@@ -74,26 +92,33 @@ def load_experiment(
     records: Path,
     scratch: Path,
     imported: pd.DataFrame,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Scores and curves of an experiment, in the order of its plan, imported arms last.
+) -> Tables:
+    """Scores, curves and diagnostics of an experiment, in the order of its plan, imported arms last.
 
-    Columns are those of `SCORES` and `CURVES`. `score` is the mean return of a member's evaluation
+    Columns are those of `SCORES`, `CURVES` and `DIAGNOSED`, the last followed by every diagnostic that some
+    method has, NaN where a method has it not; imported runs have none. `setting` is the levels of the experiment's
+    factors and the values of its grid that tell members of a method apart. `score` is the mean return of a member's evaluation
     episodes, `episode_std` their standard deviation (ddof = 1); an imported run's are taken over the
     returns that `TAIL` selects. `steps` is a member's step budget, or an imported run's last step.
     `imported` comes from `read_imported`; rows of environments that the experiment lacks are left aside. Raises RecordError for a damaged record.
     """
-    scores, curves = [], []
+    scores, curves, diagnosed = [], [], []
     for shard in plan.shards(scale, experiment):
         record = find_record(shard, records)
         scores.append(member_scores(shard, record, scratch))
-        curves.append(_member_curves(shard, record))
+        if record is not None:
+            curves.append(_told_apart(record.curve, shard).assign(imported=False))
+            diagnosed.append(_told_apart(record.diagnostics, shard).drop(columns="member"))
     cells = {cell.environment: cell for cell in plan.cells(scale, experiment)}
     here = imported[imported["environment"].isin(list(cells))]
     for (environment, method, seed), run in here.groupby(["environment", "method", "seed"]):
         who = {"environment": environment, "method": method, "seed": seed, "setting": "{}"}
         scores.append(_imported_score(run, who))
         curves.append(_imported_curve(run, who, cells[environment]))
-    return _table(scores, SCORES), _table(curves, CURVES)
+    measured = dict.fromkeys(name for part in diagnosed for name in part if name not in DIAGNOSED)
+    columns = DIAGNOSED | dict.fromkeys(measured, "float64")
+    diagnostics = [part.reindex(columns=list(columns)) for part in diagnosed]
+    return Tables(_table(scores, SCORES), _table(curves, CURVES), _table(diagnostics, columns))
 
 
 def find_record(shard: Shard, records: Path) -> Record | None:
@@ -106,6 +131,7 @@ def find_record(shard: Shard, records: Path) -> Record | None:
         return None
     record = read_record(folder)
     require_hash(dict(record.meta), shard.hash, folder / HEADER)
+    require_choice(dict(record.meta), shard, records, folder / HEADER)
     return record
 
 
@@ -121,7 +147,7 @@ def member_scores(shard: Shard, record: Record | None, scratch: Path) -> pd.Data
             "environment": shard.cell.environment,
             "method": shard.cell.method,
             "seed": member.seed,
-            "setting": setting_text(member.setting),
+            "setting": setting_text(shard.settings_of(member)),
             "steps": shard.cell.steps,
             "score": math.nan,
             "training_return": math.nan,
@@ -138,14 +164,14 @@ def member_scores(shard: Shard, record: Record | None, scratch: Path) -> pd.Data
     return _table([pd.DataFrame(rows)], SCORES)
 
 
-def setting_text(setting: dict[str, float]) -> str:
-    """A member's setting of the swept hyperparameters as JSON with sorted keys."""
-    return json.dumps(setting, sort_keys=True)
+def setting_text(setting: Mapping[str, HyperparameterValue]) -> str:
+    """What tells a member from others of its method, as JSON with sorted keys."""
+    return json.dumps(dict(setting), sort_keys=True)
 
 
 def _ends(record: Record) -> Iterator[dict[str, Any]]:
     """What became of each member of a record, as columns of the scores table."""
-    evaluation = record.evaluation
+    evaluation, curve = record.evaluation, record.curve
     for index, member in enumerate(record.meta["members"]):
         if member["status"] == "diverged":
             yield {"status": "diverged", "diverged_at": float(member["diverged_at"])}
@@ -159,36 +185,33 @@ def _ends(record: Record) -> Iterator[dict[str, Any]]:
         yield {
             "status": "done",
             "score": float(np.mean(returns)),
-            "training_return": _training_return(record, index),
+            "training_return": _training_return(curve[curve["member"] == index], record),
             "episode_std": _spread(returns),
             "episodes": len(returns),
         }
 
 
-def _training_return(record: Record, index: int) -> float:
-    """Mean return of the member's training episodes in the last `TAIL` of its steps; NaN without one.
+def _training_return(curve: pd.DataFrame, record: Record) -> float:
+    """Mean return of the training episodes in the last `TAIL` of a member's steps; NaN without one.
 
-    Bins of the curve that reach into that part count in full, each by its episodes.
+    Bins of its `curve` that reach into that part count in full, each by its episodes.
     """
-    curve, shard = record.curve, record.meta["shard"]
+    shard = record.meta["shard"]
     # By a bin's number: its edge is rounded to a whole step, which may lie beyond the boundary.
     number = np.rint(curve["step"] * shard["curve_rows"] / shard["steps"])
-    tail = curve[(curve["member"] == index) & (number > (1 - TAIL) * shard["curve_rows"])]
+    tail = curve[number > (1 - TAIL) * shard["curve_rows"]]
     if tail.empty:
         return math.nan
     return float(np.average(tail["return_mean"], weights=tail["episodes"]))
 
 
-def _member_curves(shard: Shard, record: Record | None) -> pd.DataFrame:
-    if record is None:
-        return pd.DataFrame()
-    curve = record.curve
-    settings = [setting_text(member.setting) for member in shard.members]
-    return curve.assign(
+def _told_apart(rows: pd.DataFrame, shard: Shard) -> pd.DataFrame:
+    """Rows of a record with the columns that tell its members from those of other records."""
+    settings = [setting_text(shard.settings_of(member)) for member in shard.members]
+    return rows.assign(
         environment=shard.cell.environment,
         method=shard.cell.method,
-        setting=[settings[index] for index in curve["member"]],
-        imported=False,
+        setting=[settings[index] for index in rows["member"]],
     )
 
 

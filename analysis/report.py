@@ -24,7 +24,7 @@ from algorithms.records import atomic_path
 from algorithms.specification import SpecificationError
 from analysis.audit.specification import read_specification
 from analysis.ledger import Ledger, ledger, make_folder, write_ledger
-from analysis.load import STATUSES, find_record, member_scores
+from analysis.load import find_record
 from analysis.pages import environment
 from analysis.paper import artifact_label
 from analysis.workflow import DEFAULTS, PaperFolder, Request, read_request
@@ -84,8 +84,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--imported", type=Path, nargs="*", default=[], help="csv of other runs")
     options = parser.parse_args(argv)
     try:
-        keys = ("papers", "scale", "results", "imported")
-        write(read_request({key: getattr(options, key) for key in keys}), options.output)
+        given = {key: getattr(options, key) for key in ("scale", "results", "imported")}
+        write(read_request({**given, "paper": options.papers}), options.output)
     except SpecificationError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -121,7 +121,7 @@ def _audit_page(request: Request, output: Path) -> str | None:
 def workflow_command(request: Request, page: Path) -> str:
     """The command by which Snakemake writes its own page on the workflow of `request` to `page`."""
     given = {
-        "papers": ",".join(entry.folder.as_posix() for entry in request.papers),
+        "paper": ",".join(entry.folder.as_posix() for entry in request.papers),
         "scale": request.scale,
         "results": request.results.as_posix(),
         "imported": ",".join(path.as_posix() for path in request.imported),
@@ -137,21 +137,19 @@ def code(text: str) -> Markup:
 
 def _paper(entry: PaperFolder, request: Request, state: Ledger, output: Path) -> dict[str, Any]:
     drawn = entry.artifacts(request.scale)
-    shards = list(_shards(entry, request))
-    trained = [told for told in shards if told["provenance"]]
+    trained = list(_trained(entry, request))
     stale = state.stale[state.stale["paper"] == entry.name]
+    (total,) = state.papers[state.papers["paper"] == entry.name].to_dict("records")
     return {
         "name": entry.name,
         "paper": entry.paper,
         "requirements": read_specification(entry.folder),
         "artifacts": [_artifact(name, entry, request, output) for name in drawn],
         "left_out": [name for name in entry.paper.artifacts if name not in drawn],
-        "counts": {status: sum(told[status] for told in shards) for status in STATUSES},
-        "planned": sum(told["members"] for told in shards),
+        "total": total,
         "ledger": state.cells[state.cells["paper"] == entry.name].to_dict("records"),
         "stale": stale.to_dict("records"),
         "trained": trained,
-        "hours": sum(told["provenance"]["wall_seconds"] for told in trained) / 3600,
         "versions": _versions([told["provenance"] for told in trained]),
     }
 
@@ -219,19 +217,18 @@ def _heads(
     return tuple(heads), (("", alone), *groups) if groups else ()
 
 
-def _shards(entry: PaperFolder, request: Request) -> Iterator[dict[str, Any]]:
-    """Every planned shard: what it trains, its members by status, and its record's provenance."""
-    records, scratch = Path(request.records(entry.name)), Path(request.scratch)
+def _trained(entry: PaperFolder, request: Request) -> Iterator[dict[str, Any]]:
+    """Every planned shard that has a record: what it trains, and the record's provenance."""
+    records = Path(request.records(entry.name))
     for shard in entry.plan.all_shards(request.scale).values():
         record = find_record(shard, records)
-        status = member_scores(shard, record, scratch)["status"]
-        yield {
-            "environment": shard.cell.environment,
-            "method": shard.cell.method,
-            "members": len(status),
-            **{name: int((status == name).sum()) for name in STATUSES},
-            "provenance": record.meta["provenance"] if record else None,
-        }
+        if record is not None:
+            yield {
+                "environment": shard.cell.environment,
+                "method": shard.cell.method,
+                "members": len(shard.members),
+                "provenance": record.meta["provenance"],
+            }
 
 
 def _versions(provenance: Sequence[dict[str, Any]]) -> list[tuple[str, list[tuple[str, int]]]]:

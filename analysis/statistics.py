@@ -523,7 +523,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         plan = load_plan(arguments.paper)
         require_experiment(plan, arguments.scale, arguments.experiment, arguments.paper)
-        scores, curves = load_experiment(
+        loaded = load_experiment(
             plan,
             arguments.scale,
             arguments.experiment,
@@ -535,9 +535,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     entry = plan.experiments[arguments.experiment]
+    scores = loaded.scores
     tables = {
-        "scores": scores,
-        "curves": curves,
+        **loaded._asdict(),
         "statistics": statistics(
             scores, entry.baseline, entry.methods, np.random.default_rng(SEED)
         ),

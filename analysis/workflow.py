@@ -9,33 +9,51 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from algorithms.cell import SCALES, Plan, Shard, require_scale
+from algorithms.choice import choice_path
 from algorithms.header import read_header, require_hash, sha256
 from algorithms.specification import SpecificationError
+from algorithms.study import check_settings
 from analysis.claims import load_claims
 from analysis.paper import Paper, load_paper
 
 PAPERS = Path("paper_figures")
-PAPER_FILES = ("paper.yaml", "claims.yaml")
+PAPER_FILES = ("paper.yaml", "claims.yaml", "experiments.yaml", "specification.yaml")
+STATISTICS_CODE = tuple(
+    Path(name)
+    for name in (
+        "analysis/effects.py",
+        "analysis/load.py",
+        "analysis/statistics.py",
+        "algorithms/settings.py",
+        "envs/registry.py",
+    )
+)
+"""What decides how records become numbers."""
+STUDY_SETTINGS = "studies"
+"""The module of a paper that says what its studies may be told. It loads neither torch nor pandas."""
 ENDINGS = {"table": ("parquet", "csv", "tex", "md"), "figure": ("parquet", "csv", "pdf", "png")}
-DEFAULTS = {"papers": "", "scale": "quick", "results": "results", "imported": "", "checkpoint": ""}
+DEFAULTS = {"paper": "", "scale": "quick", "results": "results", "imported": "", "checkpoint": ""}
 RULES = (
     "all",
     "audit",
+    "choice",
     "figure",
     "recorded",
     "released",
     "report",
     "statistics",
+    "study",
     "table",
     "train",
     "witnesses",
 )
 EXPERIMENT_FILES = tuple(
-    f"{name}.parquet" for name in ("scores", "curves", "statistics", "contrasts")
+    f"{name}.parquet" for name in ("scores", "curves", "diagnostics", "statistics", "contrasts")
 )
 
 
@@ -58,19 +76,23 @@ class PaperFolder:
         return ".".join(self.folder.parts)
 
     def artifacts(self, scale: str) -> list[str]:
-        """The artifacts whose experiments `scale` includes, in the order of `paper.yaml`."""
-        planned = set(self.plan.planned(scale))
+        """The artifacts whose experiments and studies `scale` includes, in the order of `paper.yaml`."""
+        experiments, studies = set(self.plan.planned(scale)), set(self.plan.planned_studies(scale))
         return [
             name
             for name, entry in self.paper.artifacts.items()
-            if planned >= set(entry.experiments)
+            if experiments >= set(entry.experiments) and studies >= set(entry.studies)
         ]
 
     def sources(self, artifact: str) -> list[str]:
         """The files that decide how `artifact` is drawn: redrawn when one of them changes."""
-        shared = sorted(path for path in PAPERS.glob("*.py") if path.name != "recorded.py")
-        own = [self.folder / name for name in (f"{artifact}.py", "__init__.py", *PAPER_FILES)]
-        return [path.as_posix() for path in (*own, *shared) if path.is_file()]
+        drawing = sorted(path for path in PAPERS.glob("*.py") if path.name != "recorded.py")
+        shared = sorted(
+            path for path in self.folder.glob("*.py") if not path.stem.startswith(tuple(ENDINGS))
+        )
+        own = [self.folder / name for name in (f"{artifact}.py", *PAPER_FILES)]
+        every = (*own, *shared, *drawing, *STATISTICS_CODE)
+        return [path.as_posix() for path in every if path.is_file()]
 
 
 @dataclass(frozen=True)
@@ -148,10 +170,12 @@ class Request:
 
     def computing(self, paper: str) -> list[str]:
         """The files that decide what a paper's witnesses and its release's examination find."""
+        studies = set(self.by_name[paper].plan.studies) if paper in self.by_name else set()
+        others = {*studies, STUDY_SETTINGS}
         own = [
             path
             for path in self.folder(paper).glob("*.py")
-            if not path.stem.startswith(tuple(ENDINGS))
+            if not path.stem.startswith(tuple(ENDINGS)) and path.stem not in others
         ]
         return [path.as_posix() for path in (*sorted(own), Path("analysis/audit/witness.py"))]
 
@@ -167,20 +191,51 @@ class Request:
         """The file whose presence says that `shard` is trained."""
         return f"{self.records(paper)}/{shard.name}/record.json"
 
+    def study_record(self, paper: str, study: str) -> str:
+        """The file whose presence says that a study is done."""
+        path = self.by_name[paper].plan.study(self.scale, study).path
+        return f"{self.records(paper)}/{path}/record.json"
+
+    def study_inputs(self, paper: str, study: str) -> list[str]:
+        """The records that a study reads."""
+        shards = self.by_name[paper].plan.study_shards(self.scale, study)
+        return [self.record(paper, shard) for shard in shards]
+
     def shard_records(self, paper: str, experiment: str) -> list[str]:
         """The records that an experiment's statistics need."""
         shards = self.by_name[paper].plan.shards(self.scale, experiment)
         return [self.record(paper, shard) for shard in shards]
 
+    def choice(self, paper: str, shard_hash: str) -> list[str]:
+        """The file that says which setting of a sweep the shard is trained with, if it is such a rerun."""
+        shard = self.by_name[paper].plan.all_shards(self.scale)[shard_hash]
+        if shard.cell.best_of is None:
+            return []
+        return [choice_path(Path(self.records(paper)), shard.cell).as_posix()]
+
+    def sweep_records(self, paper: str, sweep: str) -> list[str]:
+        """The records that a choice is made from."""
+        cell = self.by_name[paper].plan.rerun_of(self.scale, sweep)
+        shards = cell.best_of.shards if cell.best_of is not None else ()
+        return [self.record(paper, shard) for shard in shards]
+
     def artifact_records(self, paper: str, artifact: str) -> list[str]:
         """The records that an artifact shows."""
         experiments = self.by_name[paper].paper.artifacts[artifact].experiments
-        return [path for name in experiments for path in self.shard_records(paper, name)]
+        trained = [path for name in experiments for path in self.shard_records(paper, name)]
+        return trained + self.artifact_studies(paper, artifact)
+
+    def artifact_studies(self, paper: str, artifact: str) -> list[str]:
+        """The records of the studies that an artifact shows."""
+        studies = self.by_name[paper].paper.artifacts[artifact].studies
+        return [self.study_record(paper, name) for name in studies]
 
     def all_records(self, paper: str) -> list[str]:
-        """Every record of a paper at this scale."""
-        shards = self.by_name[paper].plan.all_shards(self.scale).values()
-        return [self.record(paper, shard) for shard in shards]
+        """Every record of a paper at this scale, those of its studies last."""
+        plan = self.by_name[paper].plan
+        trained = [self.record(paper, shard) for shard in plan.all_shards(self.scale).values()]
+        studies = plan.planned_studies(self.scale)
+        return trained + [self.study_record(paper, name) for name in studies]
 
     def statistics(self, paper: str, experiment: str) -> list[str]:
         """The tables that an experiment's records become."""
@@ -208,6 +263,11 @@ class Request:
                 path = Path(self.record(name, shard))
                 if path.exists():
                     require_hash(read_header(path.parent), shard.hash, path)
+            for study in paper.plan.planned_studies(self.scale):
+                path = Path(self.study_record(name, study))
+                if path.exists():
+                    header = read_header(path.parent, "study")
+                    require_hash(header, paper.plan.study(self.scale, study).hash, path)
 
     def check_imports(self) -> None:
         """Verify every imported csv. Raises SpecificationError before anything runs."""
@@ -229,7 +289,7 @@ class Request:
 def read_request(config: Mapping[str, Any]) -> Request:
     """The request in Snakemake's `config`, all files of its papers read and checked.
 
-    Keys: papers (names below paper_figures, or folders), scale, results, imported (csv files), checkpoint (a
+    Keys: paper (names below paper_figures, or folders), scale, results, imported (csv files), checkpoint (a
     released file, for the audit); lists may be given as comma strings. Raises SpecificationError naming the key, the value and what is
     allowed.
     """
@@ -240,7 +300,7 @@ def read_request(config: Mapping[str, Any]) -> Request:
     scale = str(given["scale"])
     if scale not in SCALES:
         raise SpecificationError(f"config: scale: {scale!r}; allowed: {', '.join(SCALES)}")
-    folders = _folders(_listed(given["papers"]))
+    folders = _folders(_listed(given["paper"]))
     trained = [folder for folder in folders if (folder / "experiments.yaml").is_file()]
     papers = tuple(_read_paper(folder, scale) for folder in trained)
     audited = tuple(folder for folder in folders if (folder / "claims.yaml").is_file())
@@ -282,17 +342,17 @@ def _folders(asked: list[str]) -> list[Path]:
     for name, folder in zip(asked, folders, strict=False):
         if not (folder / "paper.yaml").is_file():
             raise SpecificationError(
-                f"config: papers: unknown paper {name!r}; allowed: {', '.join(by_name)}, "
+                f"config: paper: unknown paper {name!r}; allowed: {', '.join(by_name)}, "
                 "or a folder with a paper.yaml"
             )
     names = [folder.name for folder in folders]
     taken = [name for name in names if name in RULES]
     if taken:
         raise SpecificationError(
-            f"config: papers: {taken[0]!r} is a target of its own; name the folder otherwise"
+            f"config: paper: {taken[0]!r} is a target of its own; name the folder otherwise"
         )
     if len(set(names)) < len(names):
-        raise SpecificationError(f"config: papers: names must differ (got {', '.join(names)})")
+        raise SpecificationError(f"config: paper: names must differ (got {', '.join(names)})")
     return folders
 
 
@@ -300,7 +360,7 @@ def _read_paper(folder: Path, scale: str) -> PaperFolder:
     """Read and check one paper; its names become Snakemake rules, modules and paths."""
     if folder.is_absolute() or not re.fullmatch(r"[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*", str(folder)):
         raise SpecificationError(
-            f"config: papers: {str(folder)!r} must be a folder below the repository's root, "
+            f"config: paper: {str(folder)!r} must be a folder below the repository's root, "
             "each part of it lower-case letters, digits and _"
         )
     paper, plan = load_paper(folder)
@@ -312,7 +372,29 @@ def _read_paper(folder: Path, scale: str) -> PaperFolder:
                 "lower-case letters, digits and _"
             )
     load_claims(folder)
+    _check_studies(folder, plan, scale)
     return PaperFolder(folder, paper, plan)
+
+
+def _check_studies(folder: Path, plan: Plan, scale: str) -> None:
+    """Raise SpecificationError for a study without a module, or told what its paper does not foresee."""
+    path = folder / "experiments.yaml"
+    for name in plan.studies:
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or not (folder / f"{name}.py").is_file():
+            raise SpecificationError(
+                f"{path}: studies.{name}: there is no {folder / (name + '.py')}; allowed: a module "
+                "named in lower-case letters, digits and _"
+            )
+    if not plan.studies:
+        return
+    known = import_module(".".join((*folder.parts, STUDY_SETTINGS))).SETTINGS
+    for name in plan.planned_studies(scale):
+        if name not in known:
+            raise SpecificationError(
+                f"{path}: studies.{name}: {folder / STUDY_SETTINGS}.py does not say what it may be "
+                f"told; allowed: {', '.join(known)}"
+            )
+        check_settings(plan.studies[name].settings[scale], known[name], folder, scale, name)
 
 
 def _kind(artifact: str) -> str:

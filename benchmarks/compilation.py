@@ -28,10 +28,11 @@ def main() -> None:
             learning.warm_up()
             warm_up = time.perf_counter() - start
             learners = learning.learners()
+            hyper = learning.scheduled(0)
             observation, noise = torch.zeros(MEMBERS, 1, 17), torch.zeros(MEMBERS, 1, 6)
             start = time.perf_counter()
             for _ in range(ACTIONS):
-                learning.sample(learners, observation, noise)
+                learning.sample(learners, observation, noise, hyper)
             action = (time.perf_counter() - start) / ACTIONS
             n = cell.settings.batch_size
             zeros = torch.zeros(MEMBERS, n)
@@ -40,7 +41,7 @@ def main() -> None:
             )
             rows = torch.randint(n, (UPDATES, MEMBERS, cell.settings.minibatch_size))
             start = time.perf_counter()
-            learning.update(learners, rollout, rows, learning.scheduled(0))
+            learning.update(learners, rollout, rows, hyper)
             update = (time.perf_counter() - start) / UPDATES
             print(
                 f"{method:8} {'compiled' if compiled else 'eager':9} update {update * 1e3:6.2f} ms   "

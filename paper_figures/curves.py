@@ -132,12 +132,9 @@ def panel(
 ) -> None:
     """One environment, on which `study` is."""
     planned = request.steps.get(environment)
-    longest = max([planned or 1, *study.seeds["step"]])
-    unit, word = (1e3, "thousands") if longest < 5e5 else (1e6, "millions")
+    unit = step_axis(axes, max([planned or 1, *study.seeds["step"]]))
     for method in dict.fromkeys(study.seeds["method"]):
         draw_arm(axes, str(method), study, styles[str(method)], unit)
-    axes.set_xlim(0, longest / unit)
-    axes.set_xlabel(f"environment steps ({word})", labelpad=1.5)
     axes.set_ylabel("training return", labelpad=2)
     shown = {method: claims[method] for method in styles if method in claims}
     draw_claims(axes, study.seeds["return_mean"].to_numpy(np.float64), shown, styles)
@@ -148,17 +145,37 @@ def panel(
     style.panel_title(axes, letter, environment, f"{request.scale}, {counts}")
 
 
+def step_axis(axes: Axes, longest: int) -> float:
+    """Environment steps up to `longest`, in thousands or millions; returns the unit in steps."""
+    unit, word = (1e3, "thousands") if longest < 5e5 else (1e6, "millions")
+    axes.set_xlim(0, longest / unit)
+    axes.set_xlabel(f"environment steps ({word})", labelpad=1.5)
+    return unit
+
+
 def draw_arm(axes: Axes, method: str, study: Study, look: LineStyle, unit: float) -> None:
     """One arm: its seeds, a cross where one diverged, the band and the mean."""
     seeds, means, scores = (
         part[part["method"] == method] for part in (study.seeds, study.means, study.scores)
     )
     diverged = set(scores.loc[scores["status"] == "diverged", "seed"])
+    draw_seeds(axes, seeds.rename(columns={"return_mean": "value"}), diverged, look, unit)
+    draw_mean(axes, means, look, unit)
+
+
+def draw_seeds(
+    axes: Axes, seeds: pd.DataFrame, diverged: set[int], look: LineStyle, unit: float
+) -> None:
+    """Each seed faint, a cross where one diverged. Columns: seed, step, value."""
     for seed, curve in seeds.groupby("seed"):
-        x, y = (curve["step"] / unit).to_numpy(), curve["return_mean"].to_numpy()
+        x, y = (curve["step"] / unit).to_numpy(), curve["value"].to_numpy()
         axes.plot(x, y, color=look.colour, lw=0.4, alpha=0.3, zorder=1)
         if seed in diverged:
             axes.plot(x[-1], y[-1], "x", color=look.colour, ms=3.5, mew=0.9, zorder=5)
+
+
+def draw_mean(axes: Axes, means: pd.DataFrame, look: LineStyle, unit: float) -> None:
+    """The band and the mean. Columns: step, n, mean, low, high."""
     x = means["step"] / unit
     banded = means["n"] >= BAND_SEEDS
     axes.fill_between(
@@ -191,13 +208,13 @@ def draw_claims(
         outside += 1
 
 
-def view(drawn: Floats, claims: Sequence[float]) -> tuple[float, float]:
-    """Limits that hold what is drawn and every claim within one more of its spans."""
+def view(drawn: Floats, claims: Sequence[float], spans: float = 1.0) -> tuple[float, float]:
+    """Limits that hold what is drawn and every claim within `spans` more of its spans."""
     if not len(drawn):
         return (min([0.0, *claims]), max([1.0, *claims]))
     low, high = float(drawn.min()), float(drawn.max())
-    span = (high - low) or max(abs(high), 1.0)
-    near = [value for value in claims if low - span <= value <= high + span]
+    room = spans * ((high - low) or max(abs(high), 1.0))
+    near = [value for value in claims if low - room <= value <= high + room]
     return min([low, *near]), max([high, *near])
 
 

@@ -1,6 +1,6 @@
 """Redraw everything from the records that are there: statistics, artifacts, report, ledger. Trains nothing.
 
-Members without a record are shown as missing.
+Members and studies without a record are shown as missing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--imported", type=Path, nargs="*", default=[], help="csv of other runs")
     options = parser.parse_args(argv)
     try:
-        request = read_request(vars(options))
+        given = {key: value for key, value in vars(options).items() if key != "papers"}
+        request = read_request({**given, "paper": options.papers})
     except SpecificationError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -52,8 +53,8 @@ def draw(paper: PaperFolder, request: Request) -> int:
             return code
     for artifact in paper.artifacts(request.scale):
         module = importlib.import_module(f"{paper.module}.{artifact}")
-        output = ["--output", request.stem(paper.name, artifact)]
-        code = module.main([*shared, "--experiments", str(folder), *output])
+        places = ["--experiments", str(folder), "--records", request.records(paper.name)]
+        code = module.main([*shared, *places, "--output", request.stem(paper.name, artifact)])
         if code:
             return int(code)
     return 0

@@ -22,7 +22,7 @@ def times(root: Path) -> dict[Path, int]:
 
 def test_all_makes_every_file_and_leaves_only_logs_in_scratch(reproduced: Tree) -> None:
     made = [reproduced.root / path for path in reproduced.request.paper_files("toy_paper")]
-    assert len(made) == 2 * 4 + 2 * 4
+    assert len(made) == 2 * 5 + 3 * 4
     assert [path for path in made if not path.is_file()] == []
     assert (reproduced.results / "report.html").is_file()
     assert (reproduced.results / "ledger.csv").is_file()
@@ -46,6 +46,32 @@ def test_deleted_record_is_trained_again_and_only_what_shows_it_is_redrawn(tree:
     assert tree.planned("all") == sorted(["all", "report", *again])
     assert tree.planned("toy_paper_table_1") == sorted(["toy_paper_table_1", *again])
     assert tree.planned("toy_paper_figure_1") == []
+
+
+def show(tree: Tree, experiments: str) -> None:
+    """Let the toy paper's table show those experiments."""
+    path = tree.root / TOY / "paper.yaml"
+    text = path.read_text(encoding="utf-8")
+    changed = text.replace("experiments: [continuous]", f"experiments: {experiments}")
+    assert changed != text
+    path.write_text(changed, encoding="utf-8")
+
+
+def test_an_artifact_may_show_several_experiments(tree: Tree) -> None:
+    show(tree, "[continuous, discrete]")
+    (record,) = tree.records("ProbeSign-v0/prefpoe-*")
+    shutil.rmtree(record)
+    again = ["statistics discrete", "table table_1", f"train {shard_hash(record)}"]
+    assert tree.planned("toy_paper_table_1") == sorted(["toy_paper_table_1", *again])
+
+
+def test_an_artifact_may_show_no_experiment(tree: Tree) -> None:
+    """Without records it is drawn all the same; the figure beside it needs its own trained."""
+    show(tree, "[]")
+    shutil.rmtree(tree.drawn)
+    assert tree.planned("toy_paper_table_1") == ["table table_1", "toy_paper_table_1"]
+    trained = [job for job in tree.planned("toy_paper_figure_1") if job.startswith("train ")]
+    assert len(trained) == 2
 
 
 def test_retrained_and_redrawn_table_is_the_same_to_the_byte(tree: Tree) -> None:
@@ -144,12 +170,12 @@ def test_failed_shard_is_named_and_the_others_finish(tree: Tree) -> None:
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ({"papers": "nosuch"}, ["papers", "'nosuch'", "prefpoe"]),
+        ({"paper": "nosuch"}, ["config: paper:", "'nosuch'", "prefpoe"]),
         ({"scale": "huge"}, ["scale", "'huge'", "smoke, quick, reduced, paper"]),
         ({"scale": "paper"}, ["experiments.yaml", "'paper'", "smoke"]),
         ({"imported": "nosuch.csv"}, ["imported", "nosuch.csv"]),
         ({"sclae": "smoke"}, ["'sclae'", "scale"]),
-        ({"papers": "tests/toy_paper,tests/toy_paper"}, ["papers", "toy_paper", "differ"]),
+        ({"paper": "tests/toy_paper,tests/toy_paper"}, ["config: paper:", "toy_paper", "differ"]),
     ],
 )
 def test_impossible_request_is_one_line(

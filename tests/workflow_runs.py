@@ -9,12 +9,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from algorithms.study import FOLDER as STUDIES
 from analysis.workflow import Request, read_request
 
 REPOSITORY = Path(__file__).parents[1]
 COPIED = ("algorithms", "analysis", "envs", "paper_figures", "profiles", "tests/toy_paper")
 TOY = Path("tests/toy_paper")
-CONFIG = {"papers": TOY.as_posix(), "scale": "smoke"}
+CONFIG = {"paper": TOY.as_posix(), "scale": "smoke"}
 
 
 def copy_repository(root: Path) -> Path:
@@ -45,11 +46,18 @@ class Tree:
     @property
     def request(self) -> Request:
         """The paths that the workflow is to make, relative to the tree."""
-        return read_request({**CONFIG, "papers": str(TOY)})
+        return read_request({**CONFIG, "paper": str(TOY)})
 
     def records(self, pattern: str = "*/*") -> list[Path]:
-        """Folders of the records that match."""
-        return sorted(path.parent for path in self.drawn.glob(f"records/{pattern}/record.json"))
+        """Folders of the shards' records that match."""
+        found = sorted(path.parent for path in self.drawn.glob(f"records/{pattern}/record.json"))
+        return [folder for folder in found if folder.parent.name != STUDIES]
+
+    @property
+    def study(self) -> Path:
+        """The folder of the record of the toy paper's one study."""
+        (found,) = self.drawn.glob(f"records/{STUDIES}/*/record.json")
+        return found.parent
 
     def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `python -m …` in the tree."""

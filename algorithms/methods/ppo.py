@@ -65,7 +65,7 @@ def ppo_loss(
     settings: PPO,
 ) -> tuple[Tensor, Diagnostics]:
     """L_PPO of `policy` and `value` [B] on a minibatch (Schulman et al. 2017, Eq. 7 and 9)."""
-    advantage = normalized(batch.advantage)
+    advantage = normalized_advantage(batch, settings)
     log_ratio = policy.log_prob(batch.action) - batch.log_prob
     ratio = log_ratio.exp()
     clip = hyper["clip"]
@@ -91,8 +91,15 @@ def ppo_loss(
     }
 
 
+def normalized_advantage(batch: Batch, settings: PPO) -> Tensor:
+    """A_norm of a minibatch [B]; a whole batch is normalised before it is cut into minibatches."""
+    if settings.advantage_normalization == "batch":
+        return batch.advantage
+    return normalized(batch.advantage)
+
+
 def normalized(advantage: Tensor) -> Tensor:
-    """A_norm over the minibatch, CleanRL's way: (A − mean) / (std + 1e-8), std with n − 1."""
+    """CleanRL's (A − mean) / (std + 1e-8), std with n − 1."""
     return (advantage - advantage.mean()) / (advantage.std() + 1e-8)
 
 

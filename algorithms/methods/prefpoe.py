@@ -52,8 +52,11 @@ def loss(
     fused = _fuse(main, preference, hyper, settings)
     value = critic(parameters, batch.observation, settings)
     total, diagnostics = ppo.ppo_loss(fused, value, batch, hyper, settings)
-    preference_loss = advantage_guided(preference, batch, hyper, settings.entropy_sign)
-    consistency = fused.kl(preference).mean()
+    preference_loss = advantage_guided(
+        _guided(parameters, preference, batch, settings), batch, hyper, settings
+    )
+    anchor = fused.detach() if settings.detach_fused else fused
+    consistency = anchor.kl(preference).mean()
     total = (
         total
         + hyper["preference_coefficient"] * preference_loss
@@ -77,17 +80,32 @@ def experts(
     """π_θ and π_pref on the shared encoder (Eq. 1), the latter's σ clamped where settings say so."""
     features = ppo.encode(parameters, observation, settings)
     main = ppo.head(parameters, "policy", features, settings)
-    preference = ppo.head(parameters, "preference", features, settings)
-    return main, preference.clamp_std(settings.std_range)
+    return main, _preference(parameters, features, settings)
+
+
+def _preference(parameters: Parameters, features: Tensor, settings: PrefPoE) -> Distribution:
+    head = ppo.head(parameters, "preference", features, settings)
+    return head.clamp_std(settings.std_range)
+
+
+def _guided(
+    parameters: Parameters, preference: Distribution, batch: Batch, settings: PrefPoE
+) -> Distribution:
+    """π_pref as L_pref sees it: on a constant encoding where the encoder is detached."""
+    if not settings.detach_encoder:
+        return preference
+    features = ppo.encode(parameters, batch.observation, settings)
+    return _preference(parameters, features.detach(), settings)
 
 
 def advantage_guided(
-    preference: Distribution, batch: Batch, hyper: Hyperparameters, entropy_sign: int
+    preference: Distribution, batch: Batch, hyper: Hyperparameters, settings: PrefPoE
 ) -> Tensor:
     """L_pref = −β₁ E[A_norm log π_pref(a|s)] ∓ α H(π_pref) (Eq. 2; Eq. 16 has the other sign)."""
-    weighted = (ppo.normalized(batch.advantage) * preference.log_prob(batch.action)).mean()
+    advantage = ppo.normalized_advantage(batch, settings)
+    weighted = (advantage * preference.log_prob(batch.action)).mean()
     entropy = preference.entropy().mean()
-    return -hyper["beta_1"] * weighted + entropy_sign * hyper["alpha"] * entropy
+    return -hyper["beta_1"] * weighted + settings.entropy_sign * hyper["alpha"] * entropy
 
 
 def _fuse(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -17,12 +18,33 @@ from algorithms.train import Resources, prepare
 from tests.algorithms.small_runs import ARMS, small_shard
 
 PATH = Path(__file__).with_name("golden.json")
+Run = tuple[str, str, dict[str, Any]]
+# Every method on what it serves, and every setting that no method has by itself.
+RUNS: list[Run] = [(str(arm.values[0]), str(arm.values[1]), {}) for arm in ARMS] + [
+    ("prefpoe", "ProbeTarget-v0", overrides)
+    for overrides in (
+        {"detach_fused": True, "consistency_coefficient": 1.0},
+        {"detach_encoder": True, "preference_coefficient": 1.0},
+        {"advantage_normalization": "batch"},
+        {"advantage_noise": 1.0},
+        {"fusion_schedule": "rising"},
+        {"fusion_schedule": "falling"},
+    )
+]
 
 
-def mini_run(method: str, environment: str) -> dict[str, float]:
+def named(run: Run) -> str:
+    """The key of a run in the stored numbers."""
+    method, environment, overrides = run
+    settings = "".join(f" {name}={value}" for name, value in overrides.items())
+    return f"{method}@{environment}{settings}"
+
+
+def mini_run(method: str, environment: str, overrides: dict[str, Any]) -> dict[str, float]:
     """Two iterations of two members: each diagnostic's mean, what the parameters are and did, and the returns."""
     torch.set_num_threads(1)
-    shard = small_shard(method, environment, (0, 1), steps=256, rollout_steps=128)
+    settings: dict[str, Any] = {"rollout_steps": 128, **overrides}
+    shard = small_shard(method, environment, (0, 1), steps=256, **settings)
     state, population = prepare(shard, Path("no-scratch"), Resources(mode="eager"))
     collector = Collector(shard, 0, state.normalizer, state.episodes, threads=1)
     numbers: dict[str, float] = {}
@@ -44,11 +66,7 @@ def mini_run(method: str, environment: str) -> dict[str, float]:
 def main() -> None:
     """Store the numbers of every method as it is now."""
     stored = {
-        f"{method}@{environment}": {
-            "version": METHODS[method].version,
-            "numbers": mini_run(method, environment),
-        }
-        for method, environment in (arm.values for arm in ARMS)
+        named(run): {"version": METHODS[run[0]].version, "numbers": mini_run(*run)} for run in RUNS
     }
     PATH.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
 

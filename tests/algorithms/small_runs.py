@@ -34,9 +34,10 @@ def small_shard(
     seeds: tuple[int, ...] = (0, 1),
     steps: int = 640,
     segments: int = 5,
+    weights: bool = True,
     **overrides: Any,
 ) -> Shard:
     """A shard that trains in about a second."""
-    protocol = Protocol(segments=segments, evaluation_episodes=20, curve_rows=10)
+    protocol = Protocol(segments, evaluation_episodes=20, curve_rows=10, weights=weights)
     cell = make_cell(method, environment, {**CHEAP, **overrides}, steps, protocol)
     return Shard(cell, tuple(Member(seed=seed) for seed in seeds))

@@ -19,11 +19,11 @@ from algorithms.cell import (
     Plan,
     Protocol,
     Shard,
-    content_hash,
     load_plan,
     make_cell,
     require_scale,
 )
+from algorithms.identity import content_hash
 from algorithms.settings import METHODS
 from algorithms.specification import SpecificationError
 
@@ -76,13 +76,12 @@ def shard(
     segments: int = 2,
     episodes: int = 2,
     rows: int = 10,
+    weights: bool = True,
     members: tuple[Member, ...] = (Member(seed=0), Member(seed=10)),
     **overrides: Any,
 ) -> Shard:
-    return Shard(
-        make_cell(method, environment, overrides, steps, Protocol(segments, episodes, rows)),
-        members,
-    )
+    protocol = Protocol(segments, episodes, rows, weights)
+    return Shard(make_cell(method, environment, overrides, steps, protocol), members)
 
 
 def test_golden_hash() -> None:
@@ -157,8 +156,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "segments": {"segments": 1},
     "evaluation_episodes": {"episodes": 3},
     "curve_rows": {"rows": 11},
+    "no weights": {"weights": False},
     "a per-member setting": {"alpha": 0.3},
     "a shared setting": {"epochs": 11},
+    "a later per-member setting": {"advantage_noise": 0.5},
+    "a later shared setting": {"detach_fused": True},
     "a seed": {"members": (Member(seed=0), Member(seed=11))},
     "the order of seeds": {"members": (Member(seed=10), Member(seed=0))},
     "a member less": {"members": (Member(seed=0),)},
@@ -177,9 +179,51 @@ def test_every_identity_field_is_covered_by_a_variant() -> None:
         field
         for change in VARIANTS.values()
         for field, value in shard(**change).content().items()
-        if value != base[field]
+        if value != base.get(field)
     }
-    assert changed | {"version", "evaluation_copies"} == set(base)
+    assert changed | {"version", "evaluation_copies"} == set(base) | {"weights"}
+
+
+LATER: dict[str, tuple[Any, Any]] = {
+    "advantage_normalization": ("minibatch", "batch"),
+    "advantage_noise": (0.0, 1.0),
+    "detach_fused": (False, True),
+    "detach_encoder": (False, True),
+    "fusion_schedule": ("constant", "falling"),
+}
+
+
+@pytest.mark.parametrize("name", list(LATER))
+def test_a_later_setting_counts_only_away_from_its_default(name: str) -> None:
+    default, other = LATER[name]
+    assert shard(**{name: default}).content() == shard().content()
+    assert shard(**{name: default}).hash == "c7cd296157d4"
+    content = shard().content()
+    content["settings"][name] = other
+    assert shard(**{name: other}).content() == content
+    assert shard(**{name: other}).hash != "c7cd296157d4"
+
+
+def test_later_settings_are_those_that_no_content_names() -> None:
+    settings = shard().cell.settings
+    assert set(type(settings).model_fields) - set(settings.content()) == set(LATER)
+
+
+def test_weights_count_only_where_they_are_left_out() -> None:
+    assert shard(weights=False).content() == shard().content() | {"weights": False}
+
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", ["ppo-38cece8e5496", "ppo_matched-a2139dad5d71"])
+def test_committed_records_are_still_those_of_the_plan(name: str) -> None:
+    path = ROOT / "results/paper/prefpoe/records/HalfCheetah-v4" / name / "record.json"
+    recorded = json.loads(path.read_text(encoding="utf-8"))["shard"]
+    shards = load_plan(ROOT / "paper_figures/prefpoe").all_shards("paper")
+    planned = shards[name.rpartition("-")[2]]
+    assert planned.name == f"HalfCheetah-v4/{name}"
+    assert planned.content() == recorded
 
 
 def test_hash_changes_with_the_methods_version(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,6 +334,120 @@ def test_a_grid_is_its_product_with_the_seeds(tmp_path: Path) -> None:
     assert found == expected
 
 
+FACTORIAL = {
+    "backbone": ["separate", "shared"],
+    "hidden": [[64, 64], [8]],
+    "initial_log_std": [0.0, -1.0],
+}
+
+
+def factorial(folder: Path, **changes: Any) -> Plan:
+    """PLAN's study on CartPole alone, with those three factors, beside the study as it is."""
+    data = copy.deepcopy(PLAN)
+    study = copy.deepcopy(data["experiments"]["discrete"])
+    study |= {"factors": FACTORIAL, "steps": {"quick": {"CartPole-v1": 4096}}, **changes}
+    data["experiments"]["factorial"] = study
+    return load_plan(written(folder, data))
+
+
+def test_every_combination_of_factors_is_a_cell(tmp_path: Path) -> None:
+    plan = factorial(tmp_path)
+    levels = [
+        {"backbone": backbone, "hidden": hidden, "initial_log_std": log_std}
+        for backbone in ("separate", "shared")
+        for hidden in ((64, 64), (8,))
+        for log_std in (0.0, -1.0)
+    ]
+    cells = plan.cells("quick", "factorial")
+    assert [(c.method, dict(c.levels)) for c in cells] == [
+        (method, combination) for method in ("ppo", "prefpoe") for combination in levels
+    ]
+    for c in cells:
+        assert {name: getattr(c.settings, name) for name in FACTORIAL} == c.levels
+        assert not c.settings.normalize_rewards
+    # 16 cells of 5 seeds, two a shard: 48 shards, no two of them alike.
+    shards = plan.shards("quick", "factorial")
+    assert [len(s.members) for s in shards] == [2, 2, 1] * 16
+    assert len({s.hash for s in shards}) == 48
+
+
+def test_a_combination_that_repeats_a_plain_cell_is_that_cell(tmp_path: Path) -> None:
+    plan = factorial(tmp_path)
+    plain = {s.hash for s in plan.shards("quick", "discrete")}
+    shared = [s for s in plan.shards("quick", "factorial") if s.hash in plain]
+    assert [s.cell.method for s in shared] == ["ppo"] * 3 + ["prefpoe"] * 3
+    for s in shared:
+        assert s.cell.levels == {"backbone": "separate", "hidden": (64, 64), "initial_log_std": 0}
+        assert s.cell.environment == "CartPole-v1"
+    assert len(plan.all_shards("quick")) == 12 + 48 - 6
+
+
+def test_levels_do_not_count_beside_the_settings_that_they_are() -> None:
+    protocol = Protocol(4, 10, 40)
+    by_level = make_cell("ppo", "CartPole-v1", {}, 4096, protocol, {"clip": 0.3})
+    by_setting = make_cell("ppo", "CartPole-v1", {"clip": 0.3}, 4096, protocol)
+    assert by_level.content() == by_setting.content()
+    assert by_level.settings.clip == 0.3
+    assert (by_level.levels, by_setting.levels) == ({"clip": 0.3}, {})
+
+
+def test_a_member_is_told_from_others_by_levels_and_grid(tmp_path: Path) -> None:
+    plan = factorial(tmp_path, grid={"clip": [0.1, 0.3]}, factors={"mean": ["linear", "tanh"]})
+    shards = plan.shards("quick", "factorial")
+    found = [
+        (s.cell.method, m.seed, s.settings_of(m))
+        for s in shards
+        for m in s.members
+        if m.seed in (0, 123)
+    ]
+    assert found == [
+        (method, seed, {"mean": mean, "clip": clip})
+        for method in ("ppo", "prefpoe")
+        for mean in ("linear", "tanh")
+        for clip in (0.1, 0.3)
+        for seed in (0, 123)
+    ]
+
+
+def test_an_amendment_is_of_one_experiment_at_one_scale(tmp_path: Path) -> None:
+    data = copy.deepcopy(PLAN)
+    data["scales"]["paper"] = data["scales"]["quick"]
+    amended = copy.deepcopy(data["experiments"]["discrete"])
+    amended["steps"]["paper"] = amended["steps"]["quick"]
+    amended["amendments"] = {
+        "paper": {"seeds": [7, 8, 9], "members_per_shard": 3, "curve_rows": 7, "weights": False}
+    }
+    data["experiments"]["amended"] = amended
+    plan = load_plan(written(tmp_path, data))
+    groups = {
+        scale: [tuple(m.seed for m in s.members) for s in plan.shards(scale, "amended")]
+        for scale in ("quick", "paper")
+    }
+    assert groups["paper"] == [(7, 8, 9)] * 4
+    assert groups["quick"] == [(0, 10), (42, 77), (123,)] * 4
+    # Segments and episodes are no part of an amendment.
+    assert {c.protocol for c in plan.cells("paper", "amended")} == {Protocol(4, 10, 7, False)}
+    assert {c.protocol for c in plan.cells("quick", "amended")} == {Protocol(4, 10, 40, True)}
+    assert plan.scale_of("paper", "amended").seeds == (7, 8, 9)
+    assert plan.scales["paper"].seeds == (0, 10, 42, 77, 123)
+    same = [{s.hash for s in plan.shards("quick", name)} for name in ("amended", "discrete")]
+    assert same[0] == same[1]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "protocol"),
+    [("curve_rows", 7, Protocol(4, 10, 7)), ("weights", False, Protocol(4, 10, 40, False))],
+)
+def test_an_amendment_leaves_what_it_does_not_name(
+    key: str, value: Any, protocol: Protocol, tmp_path: Path
+) -> None:
+    data = with_value((*STUDY, "amendments"), {"quick": {key: value}})
+    plan = load_plan(written(tmp_path, data))
+    assert {c.protocol for c in plan.cells("quick", "discrete")} == {protocol}
+    assert plan.scale_of("quick", "discrete").seeds == (0, 10, 42, 77, 123)
+    assert len(plan.shards("quick", "discrete")) == 12
+
+
 def cell(steps: int, segments: int = 4, **overrides: Any) -> Cell:
     return make_cell("ppo", "CartPole-v1", overrides, steps, Protocol(segments, 1, 1))
 
@@ -370,7 +528,7 @@ BAD: dict[str, tuple[tuple[str, ...], Any, list[str]]] = {
     "unknown key of an experiment": (
         (*STUDY, "arms"),
         ["ppo"],
-        ["experiments.discrete", "'arms'", "allowed: baseline, contrasts, grid, methods"],
+        ["experiments.discrete", "'arms'", "allowed: amendments, ba", "factors, grid, methods"],
     ),
     "unknown hyperparameter": (
         (*STUDY, "settings", "learning_rte"),
@@ -503,12 +661,12 @@ BAD: dict[str, tuple[tuple[str, ...], Any, list[str]]] = {
     "empty grid": (
         (*STUDY, "grid"),
         {"clip": []},
-        ["experiments.discrete.grid", "'clip' is empty", "at least one value"],
+        ["experiments.discrete.grid", "'clip' are empty", "at least one"],
     ),
     "grid value twice": (
         (*STUDY, "grid"),
         {"clip": [0.1, 0.1]},
-        ["experiments.discrete.grid", "'clip' names a value twice"],
+        ["experiments.discrete.grid", "'clip'", "0.1 stands twice", "values must differ"],
     ),
     "grid value out of range": (
         (*STUDY, "grid"),
@@ -530,14 +688,85 @@ BAD: dict[str, tuple[tuple[str, ...], Any, list[str]]] = {
         {"alpha": [0.1, 0.2]},
         ["experiments.discrete", "'alpha' cannot differ between members of ppo", "allowed: "],
     ),
+    "empty factor": (
+        (*STUDY, "factors"),
+        {"mean": []},
+        ["experiments.discrete.factors", "'mean' are empty", "at least one"],
+    ),
+    "factor value twice": (
+        (*STUDY, "factors"),
+        {"hidden": [[8, 8], [16], [8, 8]]},
+        ["experiments.discrete.factors", "'hidden'", "(8, 8) stands twice", "values must differ"],
+    ),
+    "factor value that is no choice": (
+        (*STUDY, "factors"),
+        {"mean": ["linear", "sigmoid"]},
+        ["experiments.discrete", "settings of ppo", "mean", "'linear' or 'tanh'", "got 'sigmoid'"],
+    ),
+    "factor that one method lacks": (
+        (*STUDY, "factors"),
+        {"detach_fused": [False, True]},
+        ["experiments.discrete", "settings of ppo", "'detach_fused'", "allowed: adam_epsilon"],
+    ),
+    "factor that is set": (
+        (*STUDY, "factors"),
+        {"normalize_rewards": [True, False]},
+        [
+            "experiments.discrete",
+            "'normalize_rewards' stands in settings and factors",
+            "allowed: in one of settings, factors, grid",
+        ],
+    ),
+    "grid over what is set": (
+        (*STUDY,),
+        PLAN["experiments"]["discrete"] | {"settings": {"clip": 0.3}, "grid": {"clip": [0.1, 0.2]}},
+        [
+            "experiments.discrete",
+            "'clip' stands in settings and grid",
+            "allowed: in one of settings, factors, grid",
+        ],
+    ),
+    "grid over a factor": (
+        (*STUDY,),
+        PLAN["experiments"]["discrete"] | {"factors": {"clip": [0.3]}, "grid": {"clip": [0.1]}},
+        [
+            "experiments.discrete",
+            "'clip' stands in factors and grid",
+            "allowed: in one of settings, factors, grid",
+        ],
+    ),
+    "amendment of a scale that the experiment leaves out": (
+        (*STUDY, "amendments"),
+        {"paper": {"seeds": [1]}},
+        ["experiments.discrete", "unknown scale in amendments 'paper'", "allowed: quick"],
+    ),
+    "amendment of what belongs to the scale": (
+        (*STUDY, "amendments"),
+        {"quick": {"segments": 3}},
+        [
+            "experiments.discrete.amendments.quick",
+            "'segments'",
+            "allowed: curve_rows, members_per_shard, seeds, weights",
+        ],
+    ),
+    "amendment with a seed twice": (
+        (*STUDY, "amendments"),
+        {"quick": {"seeds": [1, 2, 1]}},
+        ["experiments.discrete.amendments.quick.seeds", "seed 1 stands twice"],
+    ),
+    "amendment with too many rows": (
+        (*STUDY, "amendments"),
+        {"quick": {"curve_rows": 501}},
+        ["amendments.quick.curve_rows", "less than or equal to 500", "got 501"],
+    ),
 }
 
 
 @pytest.mark.parametrize("fault", list(BAD))
 def test_a_bad_plan_is_refused_in_one_line(fault: str, tmp_path: Path) -> None:
-    path, value, words = BAD[fault]
+    place, value, words = BAD[fault]
     with pytest.raises(SpecificationError) as caught:
-        load_plan(written(tmp_path, with_value(path, value)))
+        load_plan(written(tmp_path, with_value(place, value)))
     message = str(caught.value)
     path = re.escape(str(tmp_path / "experiments.yaml"))
     assert re.match(rf"{path}(:\d+)?: ", message)

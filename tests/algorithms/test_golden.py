@@ -11,15 +11,15 @@ from torch import Tensor
 from algorithms.distributions import DiagonalGaussian
 from algorithms.methods import ppo, prefpoe
 from algorithms.settings import METHODS
-from tests.algorithms.golden import PATH, mini_run
-from tests.algorithms.small_runs import ARMS
+from tests.algorithms.golden import PATH, RUNS, Run, mini_run, named
 
 STORED: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
 TOLERANCE = 1e-3
+PREFPOE: Run = ("prefpoe", "ProbeTarget-v0", {})
 
 
-def expected(method: str, environment: str) -> Any:
-    entry = STORED[f"{method}@{environment}"]
+def expected(run: Run) -> Any:
+    method, entry = run[0], STORED[named(run)]
     assert entry["version"] == METHODS[method].version, (
         f"{method} is version {METHODS[method].version}, its golden run {entry['version']}: "
         "run python -m tests.algorithms.golden"
@@ -27,12 +27,19 @@ def expected(method: str, environment: str) -> Any:
     return pytest.approx(entry["numbers"], rel=TOLERANCE, abs=1e-5)
 
 
-@pytest.mark.parametrize(("method", "environment"), ARMS)
-def test_first_updates_are_as_recorded_for_this_version(method: str, environment: str) -> None:
-    assert mini_run(method, environment) == expected(method, environment), (
-        f"{method} behaves differently: raise its version in algorithms/settings.py, "
+@pytest.mark.parametrize("run", RUNS, ids=named)
+def test_first_updates_are_as_recorded_for_this_version(run: Run) -> None:
+    assert mini_run(*run) == expected(run), (
+        f"{run[0]} behaves differently: raise its version in algorithms/settings.py, "
         "then run python -m tests.algorithms.golden"
     )
+
+
+@pytest.mark.parametrize("run", [run for run in RUNS if run[2]], ids=named)
+def test_a_setting_without_effect_is_noticed(run: Run) -> None:
+    method, environment, overrides = run
+    without = dict(list(overrides.items())[1:])
+    assert mini_run(method, environment, without) != expected(run)
 
 
 def test_a_slightly_different_value_loss_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +51,8 @@ def test_a_slightly_different_value_loss_is_noticed(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(ppo, "ppo_loss", heavier)
     for method in ("ppo", "prefpoe"):
-        assert mini_run(method, "ProbeTarget-v0") != expected(method, "ProbeTarget-v0")
+        run: Run = (method, "ProbeTarget-v0", {})
+        assert mini_run(*run) != expected(run)
 
 
 def test_a_slightly_different_preference_loss_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +62,7 @@ def test_a_slightly_different_preference_loss_is_noticed(monkeypatch: pytest.Mon
         return 1.2 * original(*arguments)
 
     monkeypatch.setattr(prefpoe, "advantage_guided", stronger)
-    assert mini_run("prefpoe", "ProbeTarget-v0") != expected("prefpoe", "ProbeTarget-v0")
+    assert mini_run(*PREFPOE) != expected(PREFPOE)
 
 
 def test_a_slightly_different_fusion_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,4 +74,4 @@ def test_a_slightly_different_fusion_is_noticed(monkeypatch: pytest.MonkeyPatch)
         return original(self, other, 0.98 * weight, epsilon)
 
     monkeypatch.setattr(DiagonalGaussian, "product", weaker)
-    assert mini_run("prefpoe", "ProbeTarget-v0") != expected("prefpoe", "ProbeTarget-v0")
+    assert mini_run(*PREFPOE) != expected(PREFPOE)

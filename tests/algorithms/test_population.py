@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from algorithms.cell import Member, Protocol, Shard, make_cell
+from algorithms.methods import prefpoe
 from algorithms.methods.ppo import Batch
 from algorithms.population import (
     Learners,
@@ -17,7 +20,7 @@ from algorithms.population import (
     clip_by_norm,
     should_compile,
 )
-from algorithms.settings import METHODS
+from algorithms.settings import METHODS, PrefPoE
 from envs.registry import ENVIRONMENTS, Discrete
 
 CPU = torch.device("cpu")
@@ -31,9 +34,10 @@ SERVED = [
 ]
 
 
-def shard(method: str, environment: str, members: tuple[Member, ...]) -> Shard:
+def shard(method: str, environment: str, members: tuple[Member, ...], **overrides: Any) -> Shard:
     off = {"normalize_observations": False, "normalize_rewards": False, "environments": 1}
-    return Shard(make_cell(method, environment, {**SMALL, **off}, 64, PROTOCOL), members)
+    settings = {**SMALL, **off, **overrides}
+    return Shard(make_cell(method, environment, settings, 64, PROTOCOL), members)
 
 
 def experience(population: Population, dtype: torch.dtype) -> tuple[Batch, Tensor]:
@@ -64,17 +68,24 @@ def experience(population: Population, dtype: torch.dtype) -> tuple[Batch, Tenso
 def learn(
     which: Shard, dtype: torch.dtype = torch.float64, compiled: bool = False
 ) -> tuple[Learners, dict[str, Tensor]]:
-    """Eight updates on that experience."""
+    """Eight updates on that experience, as in the second of two iterations."""
     population = Population(which, CPU, compiled)
     learners = population.learners()
     learners.theta = learners.theta.to(dtype)
     learners.first_moment = learners.first_moment.to(dtype)
     learners.second_moment = learners.second_moment.to(dtype)
     batch, indices = experience(population, dtype)
-    hyper = {name: value.to(dtype) for name, value in population.scheduled(0).items()}
+    hyper = {name: value.to(dtype) for name, value in population.scheduled(1).items()}
     return learners, population.update(learners, batch, indices, hyper)
 
 
+# Every setting of the losses that came later, away from its default.
+LATER: dict[str, Any] = {
+    "detach_fused": True,
+    "detach_encoder": True,
+    "advantage_normalization": "batch",
+    "fusion_schedule": "falling",
+}
 MEMBERS = (
     Member(seed=3, setting={"learning_rate": 1e-3}),
     Member(seed=5, setting={"learning_rate": 3e-2, "clip": 0.1}),
@@ -82,11 +93,16 @@ MEMBERS = (
 )
 
 
-@pytest.mark.parametrize(("method", "environment"), SERVED)
-def test_a_member_learns_as_it_would_alone(method: str, environment: str) -> None:
-    together, diagnostics = learn(shard(method, environment, MEMBERS))
+@pytest.mark.parametrize(
+    ("method", "environment", "overrides"),
+    [*((*served, {}) for served in SERVED), *(("prefpoe", SERVED[i][1], LATER) for i in (0, 1))],
+)
+def test_a_member_learns_as_it_would_alone(
+    method: str, environment: str, overrides: dict[str, Any]
+) -> None:
+    together, diagnostics = learn(shard(method, environment, MEMBERS, **overrides))
     for index, member in enumerate(MEMBERS):
-        alone, own = learn(shard(method, environment, (member,)))
+        alone, own = learn(shard(method, environment, (member,), **overrides))
         torch.testing.assert_close(together.theta[index], alone.theta[0], rtol=1e-9, atol=1e-12)
         for name, value in own.items():
             torch.testing.assert_close(diagnostics[name][index], value[0], rtol=1e-9, atol=1e-12)
@@ -106,12 +122,22 @@ def test_permuting_members_permutes_results(method: str) -> None:
     torch.testing.assert_close(forward.theta, backward.theta.flip(0), rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("method", ["ppo", "prefpoe_released"])
+DOUBLE, SINGLE = (torch.float64, 1e-9, 1e-12), (torch.float32, 1e-5, 1e-6)
+
+
 @pytest.mark.parametrize(
-    ("dtype", "rtol", "atol"), [(torch.float64, 1e-9, 1e-12), (torch.float32, 1e-5, 1e-6)]
+    ("method", "overrides", "dtype", "rtol", "atol"),
+    [
+        ("ppo", {}, *DOUBLE),
+        ("prefpoe_released", {}, *DOUBLE),
+        ("prefpoe_released", {}, *SINGLE),
+        ("prefpoe", LATER, *DOUBLE),
+    ],
 )
-def test_compiled_equals_eager(method: str, dtype: torch.dtype, rtol: float, atol: float) -> None:
-    which = shard(method, "ProbeTarget-v0", MEMBERS)
+def test_compiled_equals_eager(
+    method: str, overrides: dict[str, Any], dtype: torch.dtype, rtol: float, atol: float
+) -> None:
+    which = shard(method, "ProbeTarget-v0", MEMBERS, **overrides)
     eager, eager_diagnostics = learn(which, dtype)
     compiled, diagnostics = learn(which, dtype, compiled=True)
     torch.testing.assert_close(compiled.theta, eager.theta, rtol=rtol, atol=atol)
@@ -121,7 +147,7 @@ def test_compiled_equals_eager(method: str, dtype: torch.dtype, rtol: float, ato
 
 @pytest.mark.parametrize("environment", ["ProbeTarget-v0", "ProbeSign-v0"])
 def test_compiled_actions_and_assessments_equal_eager_ones(environment: str) -> None:
-    which = shard("prefpoe", environment, MEMBERS)
+    which = shard("prefpoe", environment, MEMBERS, fusion_schedule="falling")
     seen = torch.randn(3, 64, 2, generator=torch.Generator().manual_seed(1))
     noise = torch.randn(
         3, 64, which.cell.world.action.size, generator=torch.Generator().manual_seed(2)
@@ -131,8 +157,9 @@ def test_compiled_actions_and_assessments_equal_eager_ones(environment: str) -> 
         population = Population(which, CPU, compiled)
         learners = population.learners()
         learners.alive[1] = False
-        action = population.sample(learners, seen, noise)
-        results.append((action, *population.assess(learners, seen, action)))
+        hyper = population.scheduled(1)
+        action = population.sample(learners, seen, noise, hyper)
+        results.append((action, *population.assess(learners, seen, action, hyper)))
     assert results[0][0][1].eq(0).all()
     for eager, compiled_result in zip(*results, strict=True):
         torch.testing.assert_close(compiled_result, eager, rtol=1e-5, atol=1e-6)
@@ -155,7 +182,8 @@ def test_a_member_with_a_nan_stops_where_it_was_and_the_others_go_on() -> None:
     row = indices[:, 1].eq(7).any(dim=1).nonzero()[0].item()
     assert (row == 0) == torch.equal(sick.theta[1], start[1])
     observation = torch.randn(3, 4, 2)
-    action = population.sample(sick, observation, torch.randn(3, 4, 1))
+    noise = torch.randn(3, 4, 1)
+    action = population.sample(sick, observation, noise, population.scheduled(0))
     assert action[1].eq(0).all()
     assert action[0].ne(0).all()
 
@@ -206,6 +234,52 @@ def test_schedules_fall_linearly_to_the_last_iteration() -> None:
     torch.testing.assert_close(
         plain.scheduled(1)["learning_rate"], 0.75 * plain.hyper["learning_rate"]
     )
+
+
+@pytest.mark.parametrize(
+    ("schedule", "parts"),
+    [
+        ("constant", [1, 1, 1, 1, 1]),
+        ("rising", [0, 0.25, 0.5, 0.75, 1]),
+        ("falling", [1, 0.75, 0.5, 0.25, 0]),
+    ],
+)
+def test_the_fusion_weight_is_scheduled_linearly(schedule: str, parts: list[float]) -> None:
+    """Four iterations, 0 to 3; what the final policy acts by is the fifth value."""
+    settings = {"fusion_schedule": schedule, "fusion_weight": 0.8}
+    cell = make_cell("prefpoe", "HalfCheetah-v4", settings, 2048 * 4, PROTOCOL)
+    members = (Member(seed=0), Member(seed=1, setting={"fusion_weight": 0.2}))
+    population = Population(Shard(cell, members), CPU, compiled=False)
+    found = torch.stack([population.scheduled(i)["fusion_weight"] for i in range(5)])
+    torch.testing.assert_close(found, torch.tensor(parts)[:, None] * torch.tensor([0.8, 0.2]))
+    rates = torch.stack([population.scheduled(i)["learning_rate"] for i in range(5)])
+    expected = torch.tensor([1, 0.75, 0.5, 0.25, 0])[:, None] * torch.tensor([3e-4, 3e-4])
+    torch.testing.assert_close(rates, expected)
+
+
+@pytest.mark.parametrize("environment", ["ProbeTarget-v0", "ProbeSign-v0"])
+def test_the_final_policy_has_the_last_fusion_weight(environment: str) -> None:
+    """Falling ends as the main policy alone; rising and constant end as the product with λ = 5."""
+    seen = torch.randn(3, 200, 2, generator=torch.Generator().manual_seed(3))
+    modes, alone, product = {}, [], []
+    for schedule in ("constant", "rising", "falling"):
+        settings = {"fusion_schedule": schedule, "fusion_weight": 5.0}
+        which = shard("prefpoe", environment, MEMBERS, **settings)
+        population = Population(which, CPU, compiled=False)
+        learners = population.learners()
+        shake = torch.randn(learners.theta.shape, generator=torch.Generator().manual_seed(4))
+        learners.theta = learners.theta + 0.3 * shake
+        modes[schedule] = population.mode(learners, seen)
+    assert isinstance(population.settings, PrefPoE)
+    for flat, own in zip(learners.theta, seen, strict=True):
+        parameters = population.layout.unflatten(flat)
+        main, preference = prefpoe.experts(parameters, own, population.settings)
+        alone.append(main.mode())
+        product.append(main.product(preference, torch.tensor(5.0)).mode())
+    torch.testing.assert_close(modes["falling"], torch.stack(alone), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(modes["rising"], torch.stack(product), rtol=1e-5, atol=1e-6)
+    assert torch.equal(modes["rising"], modes["constant"])
+    assert (modes["falling"] - modes["rising"]).abs().max() > 0.1
 
 
 def test_the_decision_to_compile_is_a_rule_of_the_spec() -> None:

@@ -201,6 +201,16 @@ def test_loss_by_hand() -> None:
     assert float(parts["value_loss"]) == pytest.approx(0.25)
 
 
+def test_a_whole_batchs_advantages_are_used_as_they_are() -> None:
+    """Advantages 5 and 3, ratios 1.5 and 0.5: min(7.5, 6) and min(1.5, 2.4), of which −3.75 is the loss."""
+    policy, batch = tiny_batch()
+    settings = resolve("ppo", {"advantage_normalization": "batch"})
+    value = torch.tensor([1.0, 3.0], dtype=torch.float64)
+    _, parts = ppo.ppo_loss(policy, value, batch, hyperparameters(settings), settings)
+    assert float(parts["policy_loss"]) == pytest.approx(-3.75, rel=1e-12)
+    assert float(parts["value_loss"]) == pytest.approx(0.445)
+
+
 def test_normalised_advantages_divide_by_n_minus_1() -> None:
     """(1, 2, 3, 6): mean 3, sum of squares 14, deviation √(14/3)."""
     advantage = torch.tensor([1.0, 2.0, 3.0, 6.0], dtype=torch.float64)

@@ -210,15 +210,18 @@ def unit_preference() -> tuple[distributions.DiagonalGaussian, Batch]:
     return policy, Batch(action, action, zero, advantage, zero, zero)
 
 
-@pytest.mark.parametrize(("sign", "expected"), [(-1, -0.4252091), (1, 0.1423663)])
-def test_preference_loss_by_hand(sign: int, expected: float) -> None:
+@pytest.mark.parametrize(
+    ("method", "sign", "expected"),
+    [("prefpoe", -1, -0.4252091), ("prefpoe_eq16", 1, 0.1423663)],
+)
+def test_preference_loss_by_hand(method: str, sign: int, expected: float) -> None:
     """Log-densities differ by 2: −β₁ · ½ · 2/√2 = −0.1414214 with β₁ = 0.2; α H = 0.2 · 1.4189385.
 
     Eq. 2 has −αH, Eq. 16 +αH.
     """
     policy, batch = unit_preference()
-    hyper = hyperparameters(METHODS["prefpoe"].settings)
-    ours = prefpoe.advantage_guided(policy, batch, hyper, sign)
+    settings = settings_of(method)
+    ours = prefpoe.advantage_guided(policy, batch, hyperparameters(settings), settings)
     assert float(ours) == pytest.approx(expected, abs=1e-7)
     theirs: Any = Normal(0.0, 1.0)
     advantage = torch.tensor([1.0, -1.0]) / math.sqrt(2)
@@ -227,13 +230,22 @@ def test_preference_loss_by_hand(sign: int, expected: float) -> None:
     assert float(ours) == pytest.approx(float(by_torch), abs=1e-6)
 
 
+def test_preference_loss_of_a_normalised_batch_by_hand() -> None:
+    """Log-densities −0.9189385 and −2.9189385 with advantages 8 and 4 as they are: mean −9.5136315."""
+    policy, batch = unit_preference()
+    settings = settings_of("prefpoe", advantage_normalization="batch")
+    ours = prefpoe.advantage_guided(policy, batch, hyperparameters(settings), settings)
+    assert float(ours) == pytest.approx(0.2 * 9.5136315 - 0.2 * 1.4189385, abs=1e-6)
+
+
 def test_discrete_preference_loss_by_hand() -> None:
     """p = (½, ¼, ¼), actions 0 and 1: ln ½ − ln ¼ = ln 2, so −0.2 · ln 2/(2√2) − 0.2 · 1.5 ln 2."""
     chances = torch.tensor([[0.5, 0.25, 0.25]] * 2, dtype=torch.float64)
     _, batch = unit_preference()
     batch = batch._replace(action=torch.tensor([0, 1]))
     policy = distributions.Categorical(chances.log())
-    ours = prefpoe.advantage_guided(policy, batch, hyperparameters(METHODS["prefpoe"].settings), -1)
+    settings = settings_of("prefpoe")
+    ours = prefpoe.advantage_guided(policy, batch, hyperparameters(settings), settings)
     expected = -0.2 * math.log(2) / (2 * math.sqrt(2)) - 0.2 * 1.5 * math.log(2)
     assert float(ours) == pytest.approx(expected, rel=1e-8)
 
@@ -265,6 +277,135 @@ def test_consistency_points_from_the_fused_policy_to_the_preference() -> None:
     _, diagnostics = prefpoe.loss(parameters, batch, hyper, settings)
     assert float(diagnostics["consistency_loss"]) == pytest.approx(forward, rel=1e-10)
     assert abs(forward - backward) > 0.05 * forward
+
+
+# Which gradients flow
+
+
+HEADS = [
+    pytest.param("prefpoe", CHEETAH, id="state-dependent std"),
+    pytest.param("prefpoe_released", CHEETAH, id="released"),
+    pytest.param("linear_fusion", CHEETAH, id="average"),
+    pytest.param("prefpoe", LAKE, id="discrete"),
+]
+
+
+def gradient_of_term(
+    coefficient: str, parameters: Parameters, batch: Batch, settings: PrefPoE
+) -> dict[str, Tensor]:
+    """What the term with that coefficient adds to the gradient, taken as the population takes it."""
+
+    def total(leaves: Parameters, hyper: dict[str, Tensor]) -> Tensor:
+        return prefpoe.loss(leaves, batch, hyper, settings)[0]
+
+    hyper = hyperparameters(settings)
+    leaves = {name: value.detach() for name, value in parameters.items()}
+    whole = torch.func.grad(total)(leaves, hyper)
+    rest = torch.func.grad(total)(leaves, hyper | {coefficient: torch.zeros_like(hyper["clip"])})
+    return {name: whole[name] - rest[name] for name in whole}
+
+
+def reached(gradient: dict[str, Tensor], part: str) -> set[bool]:
+    """Whether the gradient is other than zero in the parameters whose name begins with `part`."""
+    found = {bool(value.any()) for name, value in gradient.items() if name.startswith(part)}
+    assert found
+    return found
+
+
+@pytest.mark.parametrize(("method", "world"), HEADS)
+def test_a_detached_fused_policy_takes_no_gradient_of_consistency(
+    method: str, world: Environment
+) -> None:
+    free, detached = settings_of(method), settings_of(method, detach_fused=True)
+    parameters, batch = some_parameters(free, world, 21), some_batch(world, 22)
+    flowing = gradient_of_term("consistency_coefficient", parameters, batch, free)
+    cut = gradient_of_term("consistency_coefficient", parameters, batch, detached)
+    # "policy" covers the mean or logits of the main head and its log-std, a vector or a layer.
+    assert (reached(flowing, "policy"), reached(cut, "policy")) == ({True}, {False})
+    for part in ("actor", "preference"):
+        assert reached(flowing, part) == reached(cut, part) == {True}
+
+
+@pytest.mark.parametrize(("method", "world"), HEADS)
+def test_consistency_to_a_constant_pulls_the_preference_as_by_hand(
+    method: str, world: Environment
+) -> None:
+    """∂KL/∂μ = (μ − μ_fused)/σ², ∂KL/∂ ln σ = 1 − (σ_fused² + (μ_fused − μ)²)/σ²; for logits, p − p_fused.
+
+    μ = tanh(·) adds the factor 1 − μ². Without detaching, π_fused moves with the preference as well.
+    """
+    settings = settings_of(method, detach_fused=True)
+    parameters, batch = some_parameters(settings, world, 23), some_batch(world, 24)
+    hyper = hyperparameters(settings)
+    with torch.no_grad():
+        _, preference = prefpoe.experts(parameters, batch.observation, settings)
+        fused = prefpoe.act(parameters, batch.observation, hyper, settings)
+    if isinstance(world.action, Discrete):
+        assert isinstance(preference, distributions.Categorical)
+        assert isinstance(fused, distributions.Categorical)
+        expected = {"preference.logits.0.bias": preference.log_probs.exp() - fused.log_probs.exp()}
+    else:
+        assert isinstance(preference, distributions.DiagonalGaussian)
+        assert isinstance(fused, distributions.DiagonalGaussian)
+        gap, variance = preference.mean - fused.mean, preference.std**2
+        slope = 1 - preference.mean**2 if settings.mean == "tanh" else 1
+        log_std = "log_std" if settings.std == "parameter" else "log_std.0.bias"
+        expected = {
+            "preference.mean.0.bias": slope * gap / variance,
+            f"preference.{log_std}": 1 - (fused.std**2 + gap**2) / variance,
+        }
+    ours = gradient_of_term("consistency_coefficient", parameters, batch, settings)
+    moving = settings_of(method)
+    other = gradient_of_term("consistency_coefficient", parameters, batch, moving)
+    weight = settings.consistency_coefficient
+    for name, slopes in expected.items():
+        torch.testing.assert_close(ours[name], weight * slopes.mean(0), rtol=1e-8, atol=1e-13)
+        assert not torch.allclose(other[name], ours[name], rtol=1e-2)
+
+
+@pytest.mark.parametrize(("method", "world"), HEADS)
+def test_a_detached_encoder_takes_no_gradient_of_the_preference_loss(
+    method: str, world: Environment
+) -> None:
+    free, detached = settings_of(method), settings_of(method, detach_encoder=True)
+    parameters, batch = some_parameters(free, world, 25), some_batch(world, 26)
+    flowing = gradient_of_term("preference_coefficient", parameters, batch, free)
+    cut = gradient_of_term("preference_coefficient", parameters, batch, detached)
+    assert (reached(flowing, "actor"), reached(cut, "actor")) == ({True}, {False})
+    assert reached(flowing, "preference") == {True}
+    for name, value in flowing.items():
+        if name.startswith("preference"):
+            torch.testing.assert_close(cut[name], value, rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize("detach", [False, True])
+def test_the_preference_loss_pulls_its_mean_as_by_hand(detach: bool) -> None:
+    """w_pref · −β₁ E[A_norm (a − μ)/σ²]; the entropy does not depend on μ."""
+    settings = settings_of("prefpoe", detach_encoder=detach)
+    parameters, batch = some_parameters(settings, CHEETAH, 27), some_batch(CHEETAH, 28)
+    with torch.no_grad():
+        _, preference = prefpoe.experts(parameters, batch.observation, settings)
+    assert isinstance(preference, distributions.DiagonalGaussian)
+    advantage = batch.advantage - batch.advantage.mean()
+    advantage = (advantage / (advantage.std() + 1e-8)).unsqueeze(-1)
+    pull = (advantage * (batch.action - preference.mean) / preference.std**2).mean(0)
+    ours = gradient_of_term("preference_coefficient", parameters, batch, settings)
+    expected = -settings.preference_coefficient * settings.beta_1 * pull
+    torch.testing.assert_close(ours["preference.mean.0.bias"], expected, rtol=1e-8, atol=1e-13)
+
+
+@pytest.mark.parametrize(("method", "world"), HEADS)
+def test_detaching_leaves_every_value_as_it_is(method: str, world: Environment) -> None:
+    free = settings_of(method)
+    parameters, batch = some_parameters(free, world, 29), some_batch(world, 30)
+    total, diagnostics = prefpoe.loss(parameters, batch, hyperparameters(free), free)
+    for overrides in ({"detach_fused": True}, {"detach_encoder": True}):
+        settings = settings_of(method, **overrides)
+        other, others = prefpoe.loss(parameters, batch, hyperparameters(settings), settings)
+        torch.testing.assert_close(other, total, rtol=1e-13, atol=0)
+        assert others.keys() == diagnostics.keys()
+        for name, value in diagnostics.items():
+            torch.testing.assert_close(others[name], value, rtol=1e-13, atol=0)
 
 
 # The arms, as facts.md defines them
@@ -396,6 +537,12 @@ EQUATIONS = CLEANRL | {
     "precision_epsilon": 0.0,
     "entropy_sign": -1,
 }
+# What came later, at defaults under which nothing that was there before changes.
+LATER: dict[type[PPO], dict[str, Any]] = {
+    PPO: {"advantage_normalization": "minibatch", "advantage_noise": 0.0},
+    PrefPoE: {"advantage_normalization": "minibatch", "advantage_noise": 0.0}
+    | {"detach_fused": False, "detach_encoder": False, "fusion_schedule": "constant"},
+}
 # facts.md, "Definitions to use where the paper is silent", and facts 1–5, 8 and 16.
 DEFINITIONS: dict[str, dict[str, Any]] = {
     "ppo": CLEANRL,
@@ -423,7 +570,9 @@ DEFINITIONS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("method", list(METHODS))
 def test_settings_of_each_arm_are_as_defined(method: str) -> None:
-    assert METHODS[method].settings.model_dump() == DEFINITIONS[method]
+    settings = METHODS[method].settings
+    assert settings.model_dump() == DEFINITIONS[method] | LATER[type(settings)]
+    assert settings.content().keys() == DEFINITIONS[method].keys()
 
 
 def test_arms_that_need_a_mean_serve_continuous_actions_only() -> None:

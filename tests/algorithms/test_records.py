@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
-from algorithms.cell import Member, Protocol, Shard, content_hash, make_cell
-from algorithms.header import RecordError
+from algorithms.cell import Member, Protocol, Shard, make_cell
+from algorithms.header import RecordError, header_checksum
+from algorithms.identity import content_hash
 from algorithms.records import (
     atomic_path,
     binned,
@@ -256,6 +257,63 @@ def test_not_a_number_is_no_json(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "x.json", {"value": float("nan")})
     assert list(tmp_path.iterdir()) == []
+
+
+# Records of sweeps, which keep no weights
+
+BARE = Shard(
+    make_cell("ppo", "CartPole-v1", {}, 4096, Protocol(2, 2, 10, weights=False)), SHARD.members
+)
+
+
+def resealed(folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """The header changed with its checksum made right again: consistent, but not what it should be."""
+
+    def alter(meta: dict[str, Any]) -> None:
+        change(meta)
+        meta["checksum"] = header_checksum(meta)
+
+    edit(folder, alter)
+    return folder
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    write_record(tmp_path / BARE.name, BARE, MEMBERS, TABLES, None, {})
+    return tmp_path / BARE.name
+
+
+def test_a_record_without_weights_is_written_and_read(bare: Path) -> None:
+    assert {path.name for path in bare.iterdir()} == {*TABLES, "record.json"}
+    record = read_record(bare)
+    assert sorted(record.meta["files"]) == sorted(TABLES)
+    assert record.meta["shard"]["weights"] is False
+    pd.testing.assert_frame_equal(record.curve, TABLES["curve.parquet"])
+
+
+def test_weights_in_a_record_that_has_none_are_refused(bare: Path, folder: Path) -> None:
+    shutil.copy(folder / "weights.safetensors", bare)
+    assert read_record(bare).meta["hash"] == BARE.hash  # a file that nobody lists is no part of it
+    there = json.loads((folder / "record.json").read_text(encoding="utf-8"))["files"]
+    resealed(bare, lambda meta: meta["files"].update(there))
+    words = (
+        r"record\.json: files: must be curve\.parquet, evaluation\.parquet, diagnostics\.parquet$"
+    )
+    with pytest.raises(RecordError, match=words):
+        read_record(bare)
+
+
+def test_a_record_that_should_have_weights_is_refused_without_them(folder: Path) -> None:
+    assert read_record(resealed(folder, lambda meta: None)).meta["hash"] == SHARD.hash
+    resealed(folder, lambda meta: meta["files"].pop("weights.safetensors"))
+    with pytest.raises(RecordError, match=r"files: must be .*, weights\.safetensors$"):
+        read_record(folder)
+
+
+def test_whether_there_are_weights_is_part_of_the_identity(folder: Path) -> None:
+    resealed(folder, lambda meta: meta["shard"].update(weights=False))
+    with pytest.raises(RecordError, match=r"hash: .* does not match"):
+        read_record(folder)
 
 
 # Atomic files

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,15 +22,15 @@ from algorithms.header import RecordError
 from algorithms.records import read_record
 from algorithms.train import Resources, decide_mode, main, prepare, train
 from envs.registry import ENVIRONMENTS
-from tests.algorithms.small_runs import ARMS, small_shard
+from tests.algorithms.small_runs import ARMS, PROBES, small_shard
 
 EAGER = Resources(mode="eager")
 ROOT = Path(__file__).parents[2]
 
 
 def run(shard: Shard, folder: Path) -> Path:
-    train(shard, folder / "record", folder / "scratch", EAGER)
-    return folder / "record"
+    train(shard, folder / "records", folder / "scratch", EAGER)
+    return folder / "records" / shard.name
 
 
 def values(record: Path) -> dict[str, bytes]:
@@ -98,11 +99,23 @@ def test_two_processes_train_a_shard_once(tmp_path: Path) -> None:
 LEARNS = {"learning_rate": 1e-2, "environments": 8, "rollout_steps": 32, "minibatches": 4}
 
 
-@pytest.mark.parametrize(("method", "probe"), ARMS)
-def test_every_method_solves_its_probe(method: str, probe: str, tmp_path: Path) -> None:
+SCHEDULED = [
+    pytest.param("prefpoe", probe, {"fusion_schedule": "rising"}, id=f"prefpoe-rising-{probe}")
+    for probe in PROBES
+]
+
+
+@pytest.mark.parametrize(
+    ("method", "probe", "overrides"),
+    [*(pytest.param(*arm.values, {}, id=arm.id) for arm in ARMS), *SCHEDULED],
+)
+def test_every_method_solves_its_probe(
+    method: str, probe: str, overrides: dict[str, Any], tmp_path: Path
+) -> None:
     # Known answers: half the sign (return 0), and naming the sign (return 5). Three seeds, each within
     # 10 % of the distance between random and optimum.
-    shard = small_shard(method, probe, (0, 1, 2), steps=10_240, segments=1, **LEARNS)
+    settings = {**LEARNS, **overrides}
+    shard = small_shard(method, probe, (0, 1, 2), steps=10_240, segments=1, **settings)
     record = read_record(run(shard, tmp_path))
     anchors = ENVIRONMENTS[probe].anchors
     scores = record.evaluation.groupby("seed")["return"].mean()
@@ -135,6 +148,34 @@ def test_the_curve_leaves_cut_episodes_out_and_counts_them(tmp_path: Path) -> No
     assert record.curve.groupby("member")["episodes"].sum().tolist() == [125, 125]
     assert record.curve["step"].max() == 640
     assert len(record.diagnostics) == 2 * 10
+
+
+@pytest.mark.parametrize("schedule", ["rising", "falling"])
+def test_first_updates_see_the_fusion_weight_that_rollouts_saw(
+    schedule: str, tmp_path: Path
+) -> None:
+    """One update an iteration, hence with ratio 1 and KL 0; λ's share of the precision says how far it is."""
+    once: dict[str, Any] = {"epochs": 1, "minibatches": 1, "learning_rate": 1e-6}
+    shard = small_shard("prefpoe", seeds=(0,), fusion_schedule=schedule, **once)
+    rows = read_record(run(shard, tmp_path)).diagnostics
+    assert rows["step"].tolist() == [64 * k for k in range(1, 11)]
+    np.testing.assert_allclose(rows["approx_kl"], 0, atol=1e-6)
+    assert rows["clip_fraction"].tolist() == [0] * 10
+    # Both experts start with σ ≈ 1, so the preference's share is λ/(1 + λ); λ = 0.4 k/10.
+    weights = 0.4 * np.arange(10) / 10 if schedule == "rising" else 0.4 * np.arange(10, 0, -1) / 10
+    np.testing.assert_allclose(rows["preference_share"], weights / (1 + weights), rtol=0.05)
+
+
+def test_a_record_without_weights_is_the_same_otherwise(tmp_path: Path) -> None:
+    kept = run(small_shard("prefpoe"), tmp_path / "kept")
+    bare = run(small_shard("prefpoe", weights=False), tmp_path / "bare")
+    assert read_record(bare).meta["hash"] != read_record(kept).meta["hash"]
+    tables = [
+        {path.name: path.read_bytes() for path in record.iterdir() if path.suffix != ".json"}
+        for record in (kept, bare)
+    ]
+    assert tables[0].pop("weights.safetensors")
+    assert tables[0] == tables[1]
 
 
 def test_a_record_is_never_overwritten(tmp_path: Path) -> None:

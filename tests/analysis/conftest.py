@@ -35,7 +35,29 @@ experiments:
     steps:
       smoke: {ProbeTarget-v0: 4096}
 """
-PROVENANCE = {"training_seconds": 2.0, "wall_seconds": 36.0, "steps_per_second": 6144.0}
+SWEPT = (
+    EXPERIMENTS.partition("experiments:")[0]
+    + """\
+experiments:
+  swept:
+    title: Two factors' levels, each with a grid; shards of four and two members
+    baseline: ppo
+    methods: [ppo, prefpoe]
+    factors: {mean: [linear, tanh]}
+    grid: {clip: [0.1, 0.2]}
+    steps:
+      smoke: {ProbeTarget-v0: 4096}
+    amendments:
+      smoke: {members_per_shard: 4, weights: false}
+"""
+)
+PROVENANCE = {
+    "training_seconds": 2.0,
+    "wall_seconds": 36.0,
+    "steps_per_second": 6144.0,
+    "threads": 2,
+}
+UNDIAGNOSED = pd.DataFrame({"member": [], "seed": [], "step": []})
 Episodes = Sequence[float] | None
 Write = Callable[..., Path]
 
@@ -55,6 +77,20 @@ def plan(paper: Path) -> Plan:
 
 
 @pytest.fixture
+def swept_paper(tmp_path: Path) -> Path:
+    """The folder of a paper whose only experiment has a factor and a grid."""
+    folder = tmp_path / "swept"
+    folder.mkdir()
+    (folder / "experiments.yaml").write_text(SWEPT, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def swept(swept_paper: Path) -> Plan:
+    return load_plan(swept_paper)
+
+
+@pytest.fixture
 def results(tmp_path: Path) -> Path:
     return tmp_path / "results"
 
@@ -71,9 +107,14 @@ def scratch(results: Path) -> Path:
 
 @pytest.fixture
 def write(records: Path) -> Write:
-    """A function that writes the record of a shard: for each member its returns, None if it diverged."""
+    """A function that writes the record of a shard: for each member its returns, None if it diverged.
 
-    def record(shard: Shard, members: Sequence[Episodes]) -> Path:
+    Diagnostics are those given, else there are none.
+    """
+
+    def record(
+        shard: Shard, members: Sequence[Episodes], diagnostics: pd.DataFrame = UNDIAGNOSED
+    ) -> Path:
         ends, evaluation, curve = [], [], []
         for index, (member, returns) in enumerate(zip(shard.members, members, strict=True)):
             who = {"member": np.int32(index), "seed": member.seed}
@@ -95,9 +136,9 @@ def write(records: Path) -> Write:
         tables = {
             "curve.parquet": pd.DataFrame(curve).assign(episodes=np.int32(7)),
             "evaluation.parquet": pd.DataFrame(evaluation, columns=columns),
-            "diagnostics.parquet": pd.DataFrame({"member": [], "seed": [], "step": []}),
+            "diagnostics.parquet": diagnostics,
         }
-        weights = {"theta": np.zeros(1, np.float32)}
+        weights = {"theta": np.zeros(1, np.float32)} if shard.cell.protocol.weights else None
         write_record(records / shard.name, shard, ends, tables, weights, PROVENANCE)
         return records / shard.name
 

@@ -41,11 +41,35 @@ def test_members_are_counted_by_status(paper, results, scratch, write, find) -> 
     total = entries.cells.iloc[-1]
     assert total["paper"] == "total"
     assert [total[name] for name in counts] == [21, 2, 1, 3, 15, 0]
-    # Three members of 4096 steps in 2 training seconds; 36 seconds of wall time.
+    # Three members of 4096 steps in 2 training seconds; 36 seconds of wall time on 2 threads.
     assert row(entries, "ppo")["steps_per_second"] == total["steps_per_second"] == 3 * 4096 / 2
     assert row(entries, "ppo")["wall_hours"] == total["wall_hours"] == 0.01
+    assert row(entries, "ppo")["core_hours"] == total["core_hours"] == 0.02
+    (toy,) = entries.papers.to_dict("records")
+    assert toy == {"paper": "toy", **total[list(entries.papers.columns[1:])]}
     assert pd.isna(row(entries, "prefpoe")["steps_per_second"])
     assert len(entries.stale) == 0
+
+
+def test_a_scale_without_cells_adds_nothing(paper: Path, results) -> None:
+    plan = paper / "experiments.yaml"
+    scales, experiments = plan.read_text(encoding="utf-8").split("experiments:")
+    again = scales.replace("scales:\n  smoke:", "  quick:")
+    plan.write_text(f"{scales}{again}experiments:{experiments}", encoding="utf-8")
+    entries = ledger([paper], "quick", results)
+    (total,), (toy,) = entries.cells.to_dict("records"), entries.papers.to_dict("records")
+    assert [total["planned"], total["core_hours"]] == [toy["planned"], toy["core_hours"]] == [0, 0]
+
+
+def test_every_member_of_every_level_is_counted(swept_paper, swept, results, scratch) -> None:
+    # 2 methods × 2 levels × 2 values of the grid × 3 seeds; one shard, of four members, has failed.
+    failed = scratch / swept.shards("smoke", "swept")[4].hash
+    failed.mkdir(parents=True)
+    (failed / "failure.json").write_text("{}", encoding="utf-8")
+    *cells, total = ledger([swept_paper], "smoke", results).cells.to_dict("records")
+    assert (total["planned"], total["failed"], total["missing"]) == (24, 4, 20)
+    for name in ("planned", "failed", "missing"):
+        assert sum(cell[name] for cell in cells) == total[name]
 
 
 def test_raising_a_version_lists_its_stale_cells(
@@ -82,6 +106,16 @@ def test_raising_a_version_lists_its_stale_cells(
             "methods: [ppo, prefpoe",
             "settings: {gamma: 0.9}\n    methods: [ppo, prefpoe",
             "settings.gamma: 0.99, planned 0.9",
+        ),
+        (
+            "methods: [ppo, prefpoe",
+            "settings: {advantage_noise: 1.0}\n    methods: [ppo, prefpoe",
+            "settings.advantage_noise: absent, planned 1.0",
+        ),
+        (
+            "methods: [ppo, prefpoe",
+            "amendments: {smoke: {weights: false}}\n    methods: [ppo, prefpoe",
+            "weights: absent, planned False",
         ),
         (
             "methods: [ppo, prefpoe, linear",

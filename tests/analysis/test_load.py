@@ -1,4 +1,4 @@
-"""Scores and curves: every planned member is a row; other people's runs join only if every line is right."""
+"""Scores, curves, diagnostics: every planned member is a row; other people's runs join only if every line is right."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from algorithms.cell import Plan
+from algorithms.cell import Plan, load_plan
 from algorithms.header import RecordError
 from algorithms.specification import SpecificationError
 from analysis import load
@@ -32,7 +32,8 @@ def test_every_planned_member_is_a_row(plan: Plan, records, scratch, write, find
     failed = scratch / find("prefpoe").hash
     failed.mkdir(parents=True)
     (failed / "failure.json").write_text("{}", encoding="utf-8")
-    scores, curves = load_experiment(plan, "smoke", "first", records, scratch, read_imported([]))
+    tables = load_experiment(plan, "smoke", "first", records, scratch, read_imported([]))
+    scores, curves = tables.scores, tables.curves
     assert {name: str(kind) for name, kind in scores.dtypes.items()} == load.SCORES
     assert {name: str(kind) for name, kind in curves.dtypes.items()} == load.CURVES
     assert scores["seed"].tolist() == [0, 10, 42] * 6
@@ -81,7 +82,7 @@ def test_a_record_outlives_an_old_failure(plan: Plan, records, scratch, write, f
     write(shard, [(1.0,)] * 3)
     (scratch / shard.hash).mkdir(parents=True)
     (scratch / shard.hash / "failure.json").write_text("{}", encoding="utf-8")
-    scores, _ = load_experiment(plan, "smoke", "first", records, scratch, read_imported([]))
+    scores = load_experiment(plan, "smoke", "first", records, scratch, read_imported([])).scores
     assert scores["status"].tolist()[:3] == ["done"] * 3
 
 
@@ -122,7 +123,8 @@ def test_imported_runs_are_one_more_arm(plan: Plan, records, scratch, tmp_path: 
     lines.append("theirs,CartPole-v1,0,10,500\n")  # an environment of another experiment
     runs = read_imported([csv(tmp_path, HEADER + "".join(lines))])
     assert len(runs) == 11
-    scores, curves = load_experiment(plan, "smoke", "first", records, scratch, runs)
+    scores, curves, diagnostics = load_experiment(plan, "smoke", "first", records, scratch, runs)
+    assert diagnostics.empty
     joined = scores[scores["imported"]]
     assert joined[["method", "seed", "score", "episodes", "status"]].to_numpy().tolist() == [
         ["theirs", 0, 3.5, 2, "done"],
@@ -144,7 +146,7 @@ def test_imported_runs_are_one_more_arm(plan: Plan, records, scratch, tmp_path: 
 def test_a_longer_imported_run_keeps_our_intervals(plan: Plan, records, scratch, tmp_path) -> None:
     lines = "".join(f"theirs,ProbeTarget-v0,0,{step},1\n" for step in (0, 4096, 4097, 9000))
     runs = read_imported([csv(tmp_path, HEADER + lines)])
-    _, curves = load_experiment(plan, "smoke", "first", records, scratch, runs)
+    curves = load_experiment(plan, "smoke", "first", records, scratch, runs).curves
     assert curves["step"].tolist() == [1024, 4096, 5120, 9216]
 
 
@@ -220,12 +222,92 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
 
 def test_settings_are_text_with_sorted_keys(plan: Plan, records, scratch) -> None:
     assert load.setting_text({"gamma": 0.9, "clip": 0.1}) == '{"clip": 0.1, "gamma": 0.9}'
-    scores, _ = load_experiment(plan, "smoke", "first", records, scratch, read_imported([]))
+    scores = load_experiment(plan, "smoke", "first", records, scratch, read_imported([])).scores
     assert [json.loads(text) for text in scores["setting"].unique()] == [{}]
 
 
 def test_tables_without_rows_keep_their_types(plan: Plan, records, scratch) -> None:
-    _, curves = load_experiment(plan, "smoke", "second", records, scratch, read_imported([]))
-    assert len(curves) == 0
-    assert {name: str(kind) for name, kind in curves.dtypes.items()} == load.CURVES
-    assert isinstance(curves, pd.DataFrame)
+    tables = load_experiment(plan, "smoke", "second", records, scratch, read_imported([]))
+    for table, columns in ((tables.curves, load.CURVES), (tables.diagnostics, load.DIAGNOSED)):
+        assert len(table) == 0
+        assert {name: str(kind) for name, kind in table.dtypes.items()} == columns
+
+
+# Factors, grids and diagnostics
+
+SETTINGS = [
+    '{"clip": 0.1, "mean": "linear"}',
+    '{"clip": 0.2, "mean": "linear"}',
+    '{"clip": 0.1, "mean": "tanh"}',
+    '{"clip": 0.2, "mean": "tanh"}',
+]
+
+
+def test_factors_and_grid_tell_members_apart(swept: Plan, records, scratch, write) -> None:
+    # A cell's six members in shards of four and two: clip 0.1 with three seeds, then clip 0.2.
+    for shard in swept.shards("smoke", "swept")[2:4]:
+        write(shard, [(100.0 * member.setting["clip"] + member.seed,) for member in shard.members])
+    scores, curves, _ = load_experiment(
+        swept, "smoke", "swept", records, scratch, read_imported([])
+    )
+    assert scores["method"].tolist() == ["ppo"] * 12 + ["prefpoe"] * 12
+    assert scores["setting"].tolist() == [text for text in SETTINGS * 2 for _ in range(3)]
+    assert scores["seed"].tolist() == [0, 10, 42] * 8
+    done = scores[scores["status"] == "done"]
+    assert done[["method", "setting", "seed", "score"]].to_numpy().tolist() == [
+        ["ppo", setting, seed, base + seed]
+        for setting, base in ((SETTINGS[2], 10), (SETTINGS[3], 20))
+        for seed in (0, 10, 42)
+    ]
+    assert curves[["setting", "seed"]].to_numpy().tolist() == [
+        [setting, seed] for setting in SETTINGS[2:] for seed in (0, 10, 42)
+    ]
+
+
+def test_diagnostics_are_a_row_for_each_member_and_step(
+    plan: Plan, records, scratch, write, find
+) -> None:
+    who = {"member": [0, 0, 1], "seed": [0, 0, 10], "step": [1024, 4096, 4096]}
+    ours = pd.DataFrame({**who, "consistency_loss": [0.5, 0.25, 1.0], "entropy": [3.0, 2.0, 2.5]})
+    plain = pd.DataFrame({**who, "entropy": [1.0, np.nan, -1.0]})
+    write(find("prefpoe"), [(1.0,)] * 3, ours)
+    write(find("ppo"), [(1.0,)] * 3, plain)
+    found = load_experiment(plan, "smoke", "first", records, scratch, read_imported([])).diagnostics
+    assert list(found.columns) == [*load.DIAGNOSED, "entropy", "consistency_loss"]
+    assert found["method"].tolist() == ["ppo"] * 3 + ["prefpoe"] * 3
+    assert set(found["environment"]) == {"ProbeTarget-v0"}
+    assert set(found["setting"]) == {"{}"}
+    assert found[["seed", "step"]].to_numpy().tolist() == [[0, 1024], [0, 4096], [10, 4096]] * 2
+    np.testing.assert_array_equal(found["entropy"], [1, np.nan, -1, 3, 2, 2.5])
+    np.testing.assert_array_equal(found["consistency_loss"], [*[np.nan] * 3, 0.5, 0.25, 1])
+
+
+def test_diagnostics_of_a_sweep_say_whose_they_are(swept: Plan, records, scratch, write) -> None:
+    first, second = swept.shards("smoke", "swept")[:2]
+    for shard, members in ((first, 4), (second, 2)):
+        rows = {"member": range(members), "seed": [m.seed for m in shard.members], "step": 4096}
+        clips = [member.setting["clip"] for member in shard.members]
+        write(shard, [(1.0,)] * members, pd.DataFrame({**rows, "clip_fraction": clips}))
+    found = load_experiment(
+        swept, "smoke", "swept", records, scratch, read_imported([])
+    ).diagnostics
+    assert found["setting"].tolist() == [SETTINGS[0]] * 3 + [SETTINGS[1]] * 3
+    assert found["clip_fraction"].tolist() == [0.1] * 3 + [0.2] * 3
+    assert found["seed"].tolist() == [0, 10, 42] * 2
+
+
+def test_committed_diagnostics_have_a_row_for_each_bin() -> None:
+    """2,000,000 steps in 200 bins, each of which some of 976 iterations end in."""
+    root = Path(__file__).parents[2]
+    plan = load_plan(root / "paper_figures/prefpoe")
+    records = root / "results/paper/prefpoe/records"
+    found = load_experiment(
+        plan, "paper", "ablation", records, root / "no-scratch", read_imported([])
+    ).diagnostics
+    for method in ("ppo", "ppo_matched"):
+        mine = found[found["method"] == method]
+        for seed in (0, 10, 42, 77, 123):
+            steps = mine.loc[mine["seed"] == seed, "step"]
+            assert steps.tolist() == [10_000 * k for k in range(1, 201)]
+        assert len(mine) == 1000
+        assert mine["gradient_norm"].gt(0).all()

@@ -531,6 +531,48 @@ def test_rows_follow_the_plan_not_the_alphabet() -> None:
 # The command line
 
 
+@pytest.mark.usefixtures("few_resamples")
+def test_an_arm_is_compared_with_the_baseline_of_the_same_levels(
+    swept_paper: Path, swept: Plan, records: Path, scratch: Path, write, tmp_path: Path
+) -> None:
+    # Means over the seeds 0, 10, 42 are base + 52/3; the baseline diverged with clip 0.2 and tanh.
+    bases = {
+        ("ppo", "linear", 0.1): 10.0,
+        ("ppo", "linear", 0.2): 40.0,
+        ("ppo", "tanh", 0.1): 100.0,
+        ("prefpoe", "linear", 0.1): 20.0,
+        ("prefpoe", "linear", 0.2): 20.0,
+        ("prefpoe", "tanh", 0.1): 30.0,
+        ("prefpoe", "tanh", 0.2): 30.0,
+    }
+    for shard in swept.shards("smoke", "swept"):
+        keys = [
+            (shard.cell.method, shard.cell.settings.mean, m.setting["clip"]) for m in shard.members
+        ]
+        ends = [
+            (bases[key] + m.seed,) if key in bases else None
+            for key, m in zip(keys, shard.members, strict=True)
+        ]
+        write(shard, ends)
+    places = ["--records", str(records), "--scratch", str(scratch), "--output", str(tmp_path / "a")]
+    asked = ["--paper", str(swept_paper), "--scale", "smoke", "--experiment", "swept"]
+    assert s.main([*asked, *places]) == 0
+    rows = pd.read_parquet(tmp_path / "a" / "statistics.parquet").set_index(["method", "setting"])
+    assert len(rows) == 8
+    assert rows["planned"].tolist() == [3] * 8
+    for mean, clip in itertools.product(("linear", "tanh"), (0.1, 0.2)):
+        row = rows.loc["prefpoe", f'{{"clip": {clip}, "mean": "{mean}"}}']
+        arm, base = bases["prefpoe", mean, clip], bases.get(("ppo", mean, clip))
+        assert row["mean"] == pytest.approx(arm + 52 / 3)
+        if base is None:
+            assert (row["n_against"], row["paired_n"]) == (0, 0)
+            assert np.isnan(row["mean_difference"])
+        else:
+            assert (row["n_against"], row["paired_n"]) == (3, 3)
+            assert row["mean_difference"] == pytest.approx(arm - base)
+            assert row["improvement"] == pytest.approx(100 * (arm - base) / (base + 52 / 3))
+
+
 @pytest.fixture
 def command(paper: Path, records: Path, scratch: Path) -> list[str]:
     places = ["--records", str(records), "--scratch", str(scratch)]
@@ -551,6 +593,7 @@ def test_the_same_records_give_the_same_bytes(
     assert list(outputs[0]) == [
         "contrasts.parquet",
         "curves.parquet",
+        "diagnostics.parquet",
         "scores.parquet",
         "statistics.parquet",
     ]

@@ -1,4 +1,4 @@
-"""Experiment folders as analysis.statistics writes them, from made-up scores and curves."""
+"""Experiment folders as analysis.statistics writes them, from made-up scores, curves and diagnostics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 
 import analysis.statistics
 from algorithms.cell import Cell, Plan
-from analysis.load import CURVES, SCORES
+from algorithms.settings import PrefPoE
+from analysis.load import CURVES, DIAGNOSED, SCORES, Tables
 from analysis.paper import load_paper
 from analysis.statistics import contrasts, statistics, write_parquet
 
@@ -21,17 +22,34 @@ PAPER = ROOT / "paper_figures" / "prefpoe"
 SCALE = "quick"
 LEVELS = {"ppo": 1.0, "prefpoe": 2.5, "prefpoe_released": 3.0, "linear_fusion": 0.6}
 UNITS = {"HalfCheetah-v4": 1000.0, "Ant-v4": 900.0, "FrozenLake-v1": 0.25, "CartPole-v1": 120.0}
-Frames = tuple[pd.DataFrame, pd.DataFrame]
+DIAGNOSTICS = {"entropy": 2.0, "policy_loss": -0.02, "gradient_norm": 0.5}
+OF_TWO_EXPERTS = {
+    "preference_loss": -0.3,
+    "consistency_loss": 0.1,
+    "advantage_correlation": 0.3,
+    "main_entropy": 2.5,
+    "preference_entropy": 3.0,
+    "main_trace": 2.0,
+    "preference_trace": 4.0,
+    "fused_trace": 1.5,
+    "trace_excess": -0.4,
+    "preference_share": 0.25,
+    "main_mean_norm": 0.5,
+    "fused_mean_norm": 0.4,
+    "main_difference": 0.1,
+    "preference_difference": 0.2,
+}
 Build = Callable[..., Path]
 Draw = Callable[..., Path]
 
 
 def members(
     plan: Plan, cell: Cell, method: str, imported: bool, rng: np.random.Generator
-) -> Frames:
-    """Scores and curves of five members that all finished."""
+) -> Tables:
+    """Scores, curves and diagnostics of five members that all finished; imported runs have no diagnostics."""
     level = UNITS.get(cell.environment, 60.0) * LEVELS.get(method, 1.4)
-    bins, scores, curves = plan.scales[SCALE].curve_rows, [], []
+    bins, scores, curves, diagnosed = plan.scales[SCALE].curve_rows, [], [], []
+    extra = OF_TWO_EXPERTS if isinstance(cell.settings, PrefPoE) else {}
     for seed in plan.scales[SCALE].seeds:
         who = {"environment": cell.environment, "method": method, "seed": seed, "setting": "{}"}
         final = level * (1 + 0.15 * rng.standard_normal())
@@ -52,12 +70,17 @@ def members(
             | {"imported": imported}
             for k, r in zip(kept, returns, strict=True)
         ]
-    return pd.DataFrame(scores), pd.DataFrame(curves)
+        diagnosed += [
+            {**who, "step": round(k * cell.steps / bins)}
+            | {name: value * (1 + 0.001 * k) for name, value in (DIAGNOSTICS | extra).items()}
+            for k in range(1, 0 if imported else bins + 1)
+        ]
+    return Tables(pd.DataFrame(scores), pd.DataFrame(curves), pd.DataFrame(diagnosed))
 
 
-def lose(frames: Frames, seeds: list[int], status: str, steps: int) -> Frames:
+def lose(tables: Tables, seeds: list[int], status: str, steps: int) -> Tables:
     """The same where `seeds` diverged half-way, failed, or have no record."""
-    scores, curves = frames
+    scores, *measured = tables
     rows = scores["seed"].isin(seeds)
     scores.loc[rows, ["score", "training_return", "episode_std"]] = np.nan
     scores.loc[rows, "episodes"] = 0
@@ -65,7 +88,8 @@ def lose(frames: Frames, seeds: list[int], status: str, steps: int) -> Frames:
     end = steps / 2 if status == "diverged" else 0.0
     if status == "diverged":
         scores.loc[rows, "diverged_at"] = end
-    return scores, curves[~(curves["seed"].isin(seeds) & (curves["step"] > end))]
+    kept = (table[~(table["seed"].isin(seeds) & (table["step"] > end))] for table in measured)
+    return Tables(scores, *kept)
 
 
 @pytest.fixture(scope="session")
@@ -94,14 +118,19 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
                 parts.append(made)
                 if imported and cell.method == "ppo":
                     parts.append(members(plan, cell, "reference_ppo", True, rng))
-            scores = pd.concat([part[0] for part in parts], ignore_index=True).astype(SCORES)
-            curves = pd.concat([part[1] for part in parts], ignore_index=True).astype(CURVES)
+            scores, curves, diagnostics = (
+                pd.concat(tables, ignore_index=True).astype(columns)
+                for tables, columns in zip(
+                    zip(*parts, strict=True), (SCORES, CURVES, DIAGNOSED), strict=True
+                )
+            )
             entry = plan.experiments[experiment]
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(analysis.statistics, "BOOTSTRAP_RESAMPLES", 50)
                 arms = statistics(scores, entry.baseline, entry.methods, np.random.default_rng(1))
                 pairs = contrasts(scores, entry.contrasts, np.random.default_rng(1))
-            files = {"scores": scores, "curves": curves, "statistics": arms, "contrasts": pairs}
+            files = {"scores": scores, "curves": curves, "diagnostics": diagnostics}
+            files |= {"statistics": arms, "contrasts": pairs}
             for name, data in files.items():
                 write_parquet(data, folder / experiment / f"{name}.parquet")
         return folder

@@ -19,9 +19,8 @@ PAPER = Path(__file__).parents[2] / "paper_figures" / "prefpoe"
 
 def test_every_artifact_has_a_module_with_a_command_line() -> None:
     paper, _ = load_paper(PAPER)
-    assert list(paper.artifacts) == [
-        *("table_1", "table_2", "table_a_2", "table_a_4", "figure_3", "figure_4", "figure_5")
-    ]
+    printed = {"table_1", "table_2", "table_a_2", "table_a_4", "figure_3", "figure_4", "figure_5"}
+    assert printed <= set(paper.artifacts)
     for name in paper.artifacts:
         assert callable(importlib.import_module(f"paper_figures.prefpoe.{name}").main)
 

@@ -85,7 +85,7 @@ def test_the_workflow_page_is_linked_where_it_is_and_named_where_it_is_not(
     output, text = page
     assert "workflow.html" not in re.findall(r'href="([^"]*)"', text)
     assert "There was no workflow page beside this one when it was drawn" in text
-    command = f"snakemake all --report {output.parent / 'workflow.html'} --config papers={PAPER} "
+    command = f"snakemake all --report {output.parent / 'workflow.html'} --config paper={PAPER} "
     assert command in text
     shutil.copytree(output.parents[2], tmp_path, dirs_exist_ok=True)
     beside = tmp_path / "results" / "quick"

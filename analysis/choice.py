@@ -1,0 +1,99 @@
+"""Choose a sweep's best setting, so that it can be rerun with fresh seeds: python -m analysis.choice."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from algorithms.cell import Cell, load_plan, require_scale
+from algorithms.choice import Candidate, Choice, choice_path
+from algorithms.header import RecordError
+from algorithms.records import write_json
+from algorithms.specification import SpecificationError
+from analysis.load import find_record, member_scores
+from analysis.statistics import mean
+
+RULE = "largest mean score over the seeds of a setting, all of which must have ended with a score"
+
+
+def choose(cell: Cell, records: Path, scratch: Path) -> Choice:
+    """The best setting of the sweep that `cell` is a rerun of; the first of equals.
+
+    Raises RecordError where a shard of the sweep has no record, or no setting may be chosen.
+    """
+    if cell.best_of is None:
+        raise ValueError(
+            f"{cell.method} on {cell.environment} is no rerun of a sweep's best setting"
+        )
+    scores: dict[tuple[tuple[str, float], ...], list[float]] = {}
+    sweep = cell.best_of
+    for shard in sweep.shards:
+        record = find_record(shard, records)
+        if record is None:
+            raise RecordError(f"{records / shard.name}: not trained yet; the sweep needs all of it")
+        for member, score in zip(
+            shard.members, member_scores(shard, record, scratch)["score"], strict=True
+        ):
+            scores.setdefault(tuple(member.setting.items()), []).append(float(score))
+    candidates = tuple(_candidate(dict(setting), found) for setting, found in scores.items())
+    able = [candidate for candidate in candidates if not math.isnan(_mean(candidate))]
+    if not able:
+        raise RecordError(
+            f"{records}: every setting of {sweep.experiment} has members without a score"
+        )
+    best = max(able, key=_mean)
+    return Choice(
+        sweep=sweep.hash,
+        experiment=sweep.experiment,
+        environment=cell.environment,
+        method=cell.method,
+        rule=RULE,
+        setting=best.setting,
+        candidates=candidates,
+    )
+
+
+def _candidate(setting: dict[str, float], found: list[float]) -> Candidate:
+    scored = [score for score in found if not math.isnan(score)]
+    complete = len(scored) == len(found)
+    return Candidate(
+        setting=setting, mean=mean(np.array(scored)) if complete else None, n=len(scored)
+    )
+
+
+def _mean(candidate: Candidate) -> float:
+    return math.nan if candidate.mean is None else candidate.mean
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the choice that reruns of a sweep are trained from; 2 where it cannot be made."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.choice", description=main.__doc__)
+    parser.add_argument("--paper", type=Path, required=True, help="folder of the paper")
+    parser.add_argument("--scale", required=True)
+    parser.add_argument("--sweep", required=True, help="hash of the sweep's shards")
+    parser.add_argument("--records", type=Path, required=True, help="folder of the records")
+    parser.add_argument("--scratch", type=Path, required=True, help="folder of checkpoints")
+    options = parser.parse_args(argv)
+    try:
+        plan = load_plan(options.paper)
+        require_scale(plan, options.scale, options.paper)
+        cell = plan.rerun_of(options.scale, options.sweep)
+        path = choice_path(options.records, cell)
+        if path.exists():
+            raise RecordError(f"{path}: holds a choice already; it is never overwritten")
+        choice = choose(cell, options.records, options.scratch)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, choice.model_dump(mode="json"))
+    except SpecificationError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
