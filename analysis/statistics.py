@@ -31,6 +31,7 @@ from algorithms.cell import load_plan
 from algorithms.records import atomic_path
 from algorithms.settings import METHODS
 from algorithms.specification import SpecificationError
+from analysis.fieller import Part, ratio_interval
 from analysis.load import STATUSES, load_experiment, read_imported, require_experiment
 from envs.registry import ENVIRONMENTS, Anchors
 
@@ -125,27 +126,18 @@ def improvement(x: Scores, y: Scores) -> float:
 
 
 def improvement_interval(x: Scores, y: Scores) -> Interval:
-    """Fieller's interval of `improvement`: the ratio of means of two independent arms.
+    """Fieller's interval of `improvement`: the ratio of means of two independent arms (analysis.fieller).
 
-    It holds every ratio r with |mean x − r mean y| ≤ t √(s²ₓ/nₓ + r² s²ᵧ/nᵧ) (Fieller 1954, J. R. Stat. Soc. B
-    16), t with Satterthwaite's degrees of freedom at the estimated ratio. (−∞, ∞) where the baseline's mean
-    is not significantly different from zero; NaN where the improvement is, and without any spread.
+    (−∞, ∞) where the baseline's mean is not significantly different from zero; NaN where the improvement is, and
+    without any spread.
     """
-    top, bottom = mean(x), mean(y)
-    if min(len(x), len(y)) < 2 or not bottom > 0:
+    if min(len(x), len(y)) < 2 or not mean(y) > 0:
         return UNDEFINED
-    errors = std(x) ** 2 / len(x), std(y) ** 2 / len(y)
-    scaled = errors[0], (top / bottom) ** 2 * errors[1]
-    if not sum(scaled) > 0:
+    above, below = (Part(std(arm) ** 2 / len(arm), len(arm) - 1) for arm in (x, y))
+    if not above.variance + below.variance > 0:
         return UNDEFINED
-    df = _satterthwaite(scaled, (len(x), len(y)))
-    t2 = float(stats.t.ppf((1 + CONFIDENCE) / 2, df)) ** 2
-    square = bottom**2 - t2 * errors[1]
-    if square <= 0:
-        return Interval(-np.inf, np.inf)
-    root = np.sqrt(t2 * (errors[0] * square + errors[1] * top**2))
-    low, high = ((top * bottom + sign * root) / square for sign in (-1, 1))
-    return Interval(float(100 * (low - 1)), float(100 * (high - 1)))
+    low, high = ratio_interval(mean(x), mean(y), [above], [below])
+    return Interval(100 * (low - 1), 100 * (high - 1))
 
 
 def probability_of_improvement(x: Scores, y: Scores) -> float:

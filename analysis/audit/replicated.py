@@ -5,7 +5,6 @@ The intervals are in `checks/replication.py`; here claims meet the cells that an
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 
 from analysis.audit.checks.replication import (
@@ -15,13 +14,13 @@ from analysis.audit.checks.replication import (
     cohens_d,
     effect,
     ordering,
+    ratio,
     single,
     welch_p,
 )
 from analysis.audit.findings import Finding
 from analysis.audit.spreads import sample_std_of
 from analysis.claims import ById, Claim
-from analysis.reported import Range
 
 Cells = Callable[[Claim], Sample | str]
 """Our own runs of the cell that a claim names, or why there is no number: see `cells.py`."""
@@ -81,7 +80,7 @@ def _mean(claim: Claim, by_id: ById, cells: Cells) -> Sequence[Replication] | st
 def _effect(
     claim: Claim, new: Claim, old: Claim, by_id: ById, cells: Cells
 ) -> Sequence[Replication] | str:
-    """A difference of two arms; a percentage goes through the logarithm of the ratio where means are positive."""
+    """A difference of two arms; a percentage is a ratio where means are positive."""
     ours = [cells(arm) for arm in (new, old)]
     theirs = [_sample(arm, by_id) for arm in (new, old)]
     for told, arm in zip((*ours, *theirs), (new, old, new, old), strict=True):
@@ -93,10 +92,8 @@ def _effect(
             )
     samples = [sample for sample in (*ours, *theirs) if isinstance(sample, Sample)]
     if claim.kind == "improvement" and all(sample.mean > 0 for sample in samples):
-        quotient = new.reported.range / old.reported.range
-        claimed = Range(math.log(quotient.low), math.log(quotient.high))
-        logs = [sample.log for sample in samples]
-        return [effect(claimed, logs[2:], logs[0], logs[1], "log ratio")]
+        claimed = new.reported.range / old.reported.range
+        return [ratio(claimed, (samples[2], samples[3]), samples[0], samples[1])]
     found = effect(new.reported.range - old.reported.range, samples[2:], samples[0], samples[1])
     if claim.kind in ("p_value", "effect_size"):
         found = _as_strong(claim, found, samples[0], samples[1])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ import pytest
 
 from algorithms.cell import Plan, load_plan
 from algorithms.header import RecordError
+from algorithms.records import Record
 from algorithms.specification import SpecificationError
 from analysis import load
 from analysis.load import load_experiment, read_imported
@@ -63,18 +63,16 @@ def test_the_training_return_is_of_the_last_tenth_by_episodes(plan: Plan, record
     curve = pd.DataFrame(
         {"member": [0, 0, 0, 1], "step": [6144, 8192, 8192, 4096], "return_mean": [99.0, 1, 5, 7]}
     ).assign(episodes=[9, 3, 1, 2])
-    ours = SimpleNamespace(curve=curve, meta={"shard": {"steps": 8192, "curve_rows": 4}})
-    assert load._training_return(ours, 0) == (3 * 1 + 1 * 5) / 4
-    assert np.isnan(load._training_return(ours, 1))
+    ours = Record(folder, {"shard": {"steps": 8192, "curve_rows": 4}})
+    assert load._training_return(curve[curve["member"] == 0], ours) == (3 * 1 + 1 * 5) / 4
+    assert np.isnan(load._training_return(curve[curve["member"] == 1], ours))
 
 
 def test_an_edge_rounded_up_is_not_in_the_last_tenth() -> None:
     # Bin 36 of 40 ends at 0.9 · 16384 = 14745.6 steps, which the curve rounds to 14746.
-    curve = pd.DataFrame({"member": 0, "step": [14746, 15155], "return_mean": [1.0, 2.0]})
-    record = SimpleNamespace(
-        curve=curve.assign(episodes=1), meta={"shard": {"steps": 16384, "curve_rows": 40}}
-    )
-    assert load._training_return(record, 0) == 2.0
+    curve = pd.DataFrame({"step": [14746, 15155], "return_mean": [1.0, 2.0], "episodes": 1})
+    record = Record(Path("nowhere"), {"shard": {"steps": 16384, "curve_rows": 40}})
+    assert load._training_return(curve, record) == 2.0
 
 
 def test_a_record_outlives_an_old_failure(plan: Plan, records, scratch, write, find) -> None:

@@ -21,6 +21,8 @@ def test_every_artifact_has_a_module_with_a_command_line() -> None:
     paper, _ = load_paper(PAPER)
     printed = {"table_1", "table_2", "table_a_2", "table_a_4", "figure_3", "figure_4", "figure_5"}
     assert printed <= set(paper.artifacts)
+    modules = [path.stem for kind in ("table", "figure") for path in PAPER.glob(f"{kind}_*.py")]
+    assert sorted(modules) == sorted(paper.artifacts)
     for name in paper.artifacts:
         assert callable(importlib.import_module(f"paper_figures.prefpoe.{name}").main)
 

@@ -1,8 +1,9 @@
 """Question 3: do our own runs, at the published protocol, agree with what is claimed?
 
-A claimed effect is the difference of two arms, a claimed mean is one arm. Both studies are samples, so a claim is
-held against the prediction interval: where a second study of the claimed size may fall, given the first.
-Intervals are 95 %, Welch: half-width t_ν √(V₁ + V₂), V = s²_A / n_A + s²_B / n_B of each study.
+A claimed effect is the difference or the ratio of two arms, a claimed mean is one arm. Both studies are samples, so a
+claim is held against the prediction interval: where a second study of the claimed size may fall, given the first.
+Intervals are 95 %. Differences: Welch, half-width t_ν √(V₁ + V₂), V = s²_A / n_A + s²_B / n_B of each study. Ratios:
+Fieller's, as in every table; for the prediction the variances of the claimed study's arms are added, in our units.
 """
 
 from __future__ import annotations
@@ -17,10 +18,14 @@ from numpy.typing import NDArray
 from scipy import special
 
 from analysis.audit.checks.consistency import t_quantile
+from analysis.fieller import Part, ratio_interval
 from analysis.reported import Range
 
 CONFIDENCE = 0.95
 Direction = Literal["above", "below"]
+Verdict = Literal[
+    "replicated", "same direction", "contradicted", "underpowered", "compatible", "incompatible"
+]
 
 
 @dataclass(frozen=True)
@@ -44,40 +49,69 @@ class Sample:
     def __str__(self) -> str:
         return f"{self.mean:.2f} ± {self.std:.2f} (n = {self.n})"
 
-    @property
-    def log(self) -> Sample:
-        """The mean's logarithm, its spread to first order (delta method); needs a positive mean."""
-        return Sample(math.log(self.mean), self.std / self.mean, self.n)
+    def part(self, scale: float = 1.0) -> Part:
+        """The variance of the mean, for values multiplied by `scale`."""
+        return Part((scale * self.error) ** 2, self.n - 1)
 
 
 @dataclass(frozen=True)
 class Replication:
     """A verdict with its arithmetic."""
 
-    verdict: Literal[
-        "replicated", "same direction", "contradicted", "underpowered", "compatible", "incompatible"
-    ]
+    verdict: Verdict
     arithmetic: str
 
 
-def effect(
-    claimed: Range, theirs: Sequence[Sample], new: Sample, old: Sample, what: str = "difference"
-) -> Replication:
+def effect(claimed: Range, theirs: Sequence[Sample], new: Sample, old: Sample) -> Replication:
     """A claimed difference new − old against ours; `theirs` are the claimed study's arms."""
     ours = new.mean - old.mean
     own = _interval(ours, (new, old))
     prediction = _interval(ours, (new, old, *theirs))
-    sign = 1.0 if claimed.middle >= 0 else -1.0
-    excludes_zero = own.low > 0 if sign > 0 else own.high < 0
-    said = (
+    said = _said("difference", claimed, ours, own, prediction, new, old)
+    return Replication(_verdict(claimed, own, prediction, nothing=0.0), said)
+
+
+def ratio(claimed: Range, theirs: tuple[Sample, Sample], new: Sample, old: Sample) -> Replication:
+    """A claimed ratio new / old against ours; `theirs` are the claimed study's arms; all means are positive.
+
+    An estimated ratio R has the variance (Vₓ + R² Vᵧ) / y² (to first order), so the prediction interval is Fieller's with the
+    claimed study's variances added on the scale of our denominator.
+    """
+    scale = old.mean / theirs[1].mean
+    own = Range(*ratio_interval(new.mean, old.mean, [new.part()], [old.part()]))
+    prediction = Range(
+        *ratio_interval(
+            new.mean,
+            old.mean,
+            [new.part(), theirs[0].part(scale)],
+            [old.part(), theirs[1].part(scale)],
+        )
+    )
+    said = _said("ratio", claimed, new.mean / old.mean, own, prediction, new, old)
+    return Replication(_verdict(claimed, own, prediction, nothing=1.0), said)
+
+
+def _said(
+    what: str,
+    claimed: Range,
+    ours: float,
+    own: Range,
+    prediction: Range,
+    new: Sample,
+    old: Sample,
+) -> str:
+    return (
         f"claimed {what} {claimed}; ours {ours:.4g}, 95 % interval {own} "
         f"(n = {new.n} and {old.n}); prediction interval {prediction}"
     )
-    if excludes_zero:
-        verdict = "replicated" if claimed.meets(prediction) else "same direction"
-    else:
-        verdict = "underpowered" if claimed.meets(own) else "contradicted"
-    return Replication(verdict, said)  # type: ignore[arg-type]
+
+
+def _verdict(claimed: Range, own: Range, prediction: Range, nothing: float) -> Verdict:
+    """The rule, `nothing` being the value of no effect: 0 for a difference, 1 for a ratio."""
+    shown = own.low > nothing if claimed.middle >= nothing else own.high < nothing
+    if shown:
+        return "replicated" if claimed.meets(prediction) else "same direction"
+    return "underpowered" if claimed.meets(own) else "contradicted"
 
 
 def single(claimed: Range, theirs: Sample, ours: Sample) -> Replication:

@@ -223,13 +223,13 @@ def ours(**means: float) -> Cells:
     return lambda one: Sample(means[one.method], 190.0, 5) if one.method in means else "no record"
 
 
-def test_replication_of_a_percentage_goes_through_logarithms() -> None:
+def test_replication_of_a_percentage_is_that_of_a_ratio() -> None:
     gain = claim("gain", "improvement", "+321%", of=PAIR)
     told = verdicts(CELL_NEW, CELL_OLD, gain, cells=ours(prefpoe=5300.0, ppo=1250.0))
     assert {name: one.replicated for name, one in told.items()} == {
         "new": "compatible", "old": "compatible", "gain": "replicated",
     }  # fmt: skip
-    assert "claimed log ratio [1.437" in told["gain"].findings[-1].arithmetic
+    assert "claimed ratio [4.21" in told["gain"].findings[-1].arithmetic
     told = verdicts(CELL_NEW, CELL_OLD, gain, cells=ours(prefpoe=1300.0, ppo=1250.0))
     assert (told["new"].replicated, told["gain"].replicated) == ("incompatible", "contradicted")
 

@@ -13,10 +13,12 @@ from analysis.audit.checks.replication import (
     cohens_d,
     effect,
     ordering,
+    ratio,
     single,
     welch_p,
 )
 from analysis.reported import Range, parse
+from analysis.statistics import improvement_interval
 
 OLD = Sample(1000.0, 100.0, 5)
 NEW = Sample(2000.0, 200.0, 5)
@@ -84,12 +86,46 @@ def test_an_order_must_hold_everywhere() -> None:
     assert ordering("above", [("a", NEW, OLD), ("b", OLD, NEW)]).verdict == "contradicted"
 
 
-def test_logarithms_to_first_order() -> None:
-    """Against a simulation: the logarithm of a mean of 5 with a spread of 10 % varies by 0.1/√5."""
-    logs = NEW.log
-    assert (logs.mean, logs.std) == (math.log(2000), 0.1)
-    draws = np.log(np.random.default_rng(1).normal(2000, 200, (20_000, 5)).mean(1)).std()
-    assert draws == pytest.approx(logs.error, rel=0.03)
+def test_our_ratios_interval_is_the_tables() -> None:
+    """A percentage in a table and the verdict on it come from one interval."""
+    generator = np.random.default_rng(8)
+    x, y = generator.normal(5, 1, 5), generator.normal(3, 1, 5)
+    told = improvement_interval(x, y)
+    said = ratio(r("2"), (NEW, OLD), Sample.of(x), Sample.of(y)).arithmetic
+    assert f"95 % interval [{1 + told.low / 100:.6g}, {1 + told.high / 100:.6g}]" in said
+
+
+def test_every_verdict_of_a_ratio() -> None:
+    """Ours is 2 with Fieller's interval [1.727, 2.316]; by hand: V = 8000 and 4 · 2000, ν = 8, t = 2.306."""
+    theirs = (Sample(2000.0, 200.0, 5), Sample(1000.0, 100.0, 5))
+    assert ratio(r("2.3"), theirs, NEW, OLD).verdict == "replicated"
+    assert ratio(r("4.2"), theirs, NEW, OLD).verdict == "same direction"
+    assert ratio(r("0.5"), theirs, NEW, OLD).verdict == "contradicted"
+    nothing = Sample(1010.0, 100.0, 5)
+    assert ratio(r("1.1"), theirs, nothing, OLD).verdict == "underpowered"
+    assert ratio(r("4.2"), theirs, nothing, OLD).verdict == "contradicted"
+    assert ratio(r("0.5"), theirs, OLD, NEW).verdict == "replicated"
+    # A denominator that may be zero leaves every ratio open.
+    vague = Sample(10.0, 100.0, 5)
+    assert ratio(r("4.2"), theirs, NEW, vague).verdict == "underpowered"
+
+
+def test_a_second_studys_ratio_lies_in_the_prediction_interval() -> None:
+    """Of 2,000 pairs of studies of one truth about 95 %: within 2.5 points, five standard errors."""
+    generator = np.random.default_rng(5)
+
+    def study() -> tuple[Sample, Sample]:
+        return (
+            Sample.of(generator.normal(2000, 300, 5)),
+            Sample.of(generator.normal(1000, 150, 5)),
+        )
+
+    inside = 0
+    for _ in range(2000):
+        theirs, ours = study(), study()
+        claimed = theirs[0].mean / theirs[1].mean
+        inside += ratio(Range(claimed, claimed), theirs, *ours).verdict == "replicated"
+    assert inside / 2000 == pytest.approx(0.95, abs=0.025)
 
 
 def test_arms_without_spread_are_points() -> None:
