@@ -184,6 +184,15 @@ class PrefPoE(PPO):
             raise ValueError(f"std_range = {self.std_range} must be (low, high) with low < high")
         return self
 
+    @model_validator(mode="after")
+    def _weight_to_schedule(self) -> PrefPoE:
+        if self.fusion_schedule != "constant" and self.fusion != "product":
+            raise ValueError(
+                f"fusion_schedule = {self.fusion_schedule!r} has no weight to change with "
+                f"fusion = {self.fusion!r}; allowed: constant"
+            )
+        return self
+
 
 @dataclass(frozen=True)
 class Method:

@@ -29,7 +29,7 @@ SUMMED = ("planned", *STATUSES, "steps", "training_seconds", *HOURS)
 
 
 class Ledger(NamedTuple):
-    """`cells`: one row for each paper, experiment and cell, then one total. `papers`: one row a paper. `stale`: one row a record.
+    """`cells`: one row for each paper, experiment, environment and method, then one total. `papers`: one row a paper. `stale`: one row a record.
 
     Cells have columns paper, experiment, environment, method, planned, done, diverged, failed, missing
     (members), stale (records), steps_per_second (environment steps of all members of a shard while it
@@ -87,7 +87,7 @@ def _experiment_rows(
     shards: dict[str, dict[str, Any]],
     outdated: pd.DataFrame,
 ) -> list[dict[str, Any]]:
-    """One row a cell, in the order of the plan."""
+    """One row for each environment and method, whatever its settings, in the order of the plan."""
     cells: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for shard in plan.shards(scale, experiment):
         key = (shard.cell.environment, shard.cell.method)

@@ -85,7 +85,7 @@ def read(request: Request) -> Study:
 
 def values(seeds: pd.DataFrame, statistics: pd.DataFrame, request: Request) -> pd.DataFrame:
     """The drawn means. Columns: environment, method, label, imported, step, n, mean, low, high."""
-    bins = request.plan.scales[request.scale].curve_rows
+    bins = request.plan.scale_of(request.scale, request.experiment).curve_rows
     labels = dict(zip(statistics["method"], statistics["label"], strict=True))
     rows = []
     for (environment, method, imported), arm in seeds.groupby(

@@ -7,8 +7,8 @@ member that diverged is drawn up to the last bin that ended before it did. Nothi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -66,7 +66,8 @@ class Mark:
 class Panel:
     """A panel: its quantity for each arm in it, what the paper says there, and a grey line at `level`.
 
-    Points of seeds that are above `limit` are marked.
+    Points of seeds that are above `limit` are marked. `expected` are values that follow from an arm's settings, dotted
+    lines in its colour.
     """
 
     title: str
@@ -75,6 +76,7 @@ class Panel:
     marks: tuple[Mark, ...] = ()
     level: float | None = None
     limit: float = np.inf
+    expected: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,10 @@ def render(layout: Layout, request: Request) -> None:
     seeds = per_seed(layout, known)
     drawn = means(seeds)
     said = claimed(layout, request)
-    artifact.write_values(values(drawn, said, known.statistics), request.output)
+    artifact.write_values(
+        pd.concat([values(drawn, said, known.statistics), expected(layout)], ignore_index=True),
+        request.output,
+    )
     artifact.write_csv(seeds, request.output)
     rows = len(layout.panels)
     note = legend_note(layout, known, request)
@@ -201,6 +206,16 @@ def values(drawn: pd.DataFrame, said: pd.DataFrame, statistics: pd.DataFrame) ->
     return table.reindex(columns=columns).astype({**numbers, "n": "Int64"})
 
 
+def expected(layout: Layout) -> pd.DataFrame:
+    """What follows from the settings. Columns: panel, method, quantity ("… expected"), mean."""
+    rows = [
+        (letter, method, f"{panel.quantities[method].name} expected", value)
+        for letter, panel in zip(LETTERS, layout.panels, strict=False)
+        for method, value in panel.expected.items()
+    ]
+    return pd.DataFrame(rows, columns=["panel", "method", "quantity", "mean"])
+
+
 def draw_panel(
     axes: Axes,
     letter: str,
@@ -223,10 +238,12 @@ def draw_panel(
         axes.plot(above["step"] / unit, above["value"], "^", color=styles[method].colour, ms=2.5)
         curves.draw_mean(axes, drawn[drawn["method"] == method], styles[method], unit)
     found = seeds.loc[np.isfinite(seeds["value"]), "value"].to_numpy(np.float64)
-    fixed = [] if panel.level is None else [panel.level]
+    fixed = [*panel.expected.values(), *([] if panel.level is None else [panel.level])]
     draw_claims(axes, np.append(found, fixed), said, styles, unit)
     if panel.level is not None:
         axes.axhline(panel.level, color=style.NOTE_COLOUR, lw=0.6, zorder=0)
+    for method, value in panel.expected.items():
+        axes.axhline(value, color=styles[method].colour, ls=":", lw=0.9, zorder=4)
     axes.set_ylabel(panel.axis, labelpad=2)
     axes.label_outer()
     if not len(found):

@@ -36,6 +36,11 @@ def recorded(folder: Path, results: Path) -> Cells:
             for shard in plan.shards(SCALE, experiment)
             if (shard.cell.environment, shard.cell.method) == (environment, method)
         ]
+        settings = {
+            tuple(shard.settings_of(member).items()) for shard in shards for member in shard.members
+        }
+        if len(settings) > 1:
+            return f"{cell}: {experiment} has {len(settings)} settings of it; a claim is about one"
         planned = sum(len(shard.members) for shard in shards)
         if not all((records / shard.name / "record.json").exists() for shard in shards):
             return f"{cell}: not recorded at scale {SCALE}"

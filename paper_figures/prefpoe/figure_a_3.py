@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from algorithms.records import StudyRecord
 from algorithms.settings import METHODS
@@ -110,6 +111,7 @@ def returns(
     a.set_xlabel("episodes", labelpad=1.5)
     a.set_ylabel("return", labelpad=2)
     b.set_xlabel("episode", labelpad=1.5)
+    b.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     b.tick_params(labelleft=False)
     low, high = curves.view(drawn, [claim])
     margin = 0.04 * (high - low)
@@ -118,8 +120,8 @@ def returns(
         for axes in (a, b):
             axes.axhline(claim, color=style.NOTE_COLOUR, ls=curves.CLAIM_DASHES, lw=0.9)
     else:
-        arrow = "↑" if claim > high else "↓"
-        b.text(1.0, 0.98, f"{arrow}{claim:g}", transform=b.transAxes, ha="right", va="top")
+        text = f"{'↑' if claim > high else '↓'}{style.number(claim, 0)}"
+        b.annotate(text, (1.01, 0.98), xycoords="axes fraction", va="top", fontsize=style.SMALL)
     if episodes.empty:
         a.set_xticks([])
         b.set_xticks([])

@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from algorithms.records import StudyRecord
 from algorithms.settings import METHODS
@@ -69,9 +70,9 @@ def render(request: Request) -> None:
             own = seeds[seeds["method"] == method]
             seed_panel(left, own, order, styles[method])
             distribution_panel(right, own, styles[method], missing)
-            span((left, right), own, claims)
+            beyond = span((left, right), own, claims)
             style.panel_title(left, letters[0], METHODS[method].label, request.scale)
-            style.panel_title(right, letters[1], "All", "")
+            style.panel_title(right, letters[1], "All", beyond)
         last = drawing.add_subplot(grid[2, :])
         progression_panel(last, played, styles)
         style.panel_title(last, "e", "Episodes of one checkpoint", counted(played, request))
@@ -190,8 +191,8 @@ def distribution_panel(
     axes.tick_params(labelleft=False)
 
 
-def span(panels: tuple[Axes, Axes], seeds: pd.DataFrame, claims: Sequence[float]) -> None:
-    """Limits of returns; the paper's mean and range where they are near, an arrow where they are not."""
+def span(panels: tuple[Axes, Axes], seeds: pd.DataFrame, claims: Sequence[float]) -> str:
+    """Limits of returns; the paper's mean and range where they are near, else an arrow with the mean is returned."""
     bars = [seeds["mean"] + sign * seeds["std"].fillna(0.0) for sign in (-1, 1)]
     low, high = curves.view(pd.concat(bars).dropna().to_numpy(np.float64), claims)
     margin = 0.06 * ((high - low) or 1.0)
@@ -200,10 +201,9 @@ def span(panels: tuple[Axes, Axes], seeds: pd.DataFrame, claims: Sequence[float]
     for axes in panels:
         axes.axhspan(lowest, highest, color=style.EMPTY_COLOUR, lw=0, zorder=-2)
         axes.axhline(middle, color=style.NOTE_COLOUR, ls=curves.CLAIM_DASHES, lw=0.9, zorder=-1)
-    if not low <= middle <= high:
-        text = f"{'↑' if middle > high else '↓'}{middle:g}"
-        where = panels[1].transAxes
-        panels[1].text(1, 0.99, text, ha="right", va="top", fontsize=style.SMALL, transform=where)
+    if low <= middle <= high:
+        return ""
+    return f"{'↑' if middle > high else '↓'}{style.number(middle, 0)}"
 
 
 def progression_panel(axes: Axes, played: pd.DataFrame, styles: Mapping[str, LineStyle]) -> None:
@@ -215,6 +215,7 @@ def progression_panel(axes: Axes, played: pd.DataFrame, styles: Mapping[str, Lin
         means = own.groupby("place")["return"].mean()
         axes.plot(means.index, means, color=look.colour, ls=look.dashes)
     axes.set_xlabel("episode of its evaluation seed", labelpad=1.5)
+    axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
     axes.set_ylabel("return", labelpad=2)
     if played.empty:
         axes.set(xticks=[], yticks=[])

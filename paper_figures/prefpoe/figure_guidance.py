@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from paper_figures import traces
+from paper_figures.prefpoe.equilibrium import resting_share, settings_of
 from paper_figures.prefpoe.table_failures import ROUNDING
 from paper_figures.traces import Layout, Panel, Quantity
 
@@ -43,14 +44,15 @@ LAYOUT = Layout(
             "Preference's share of precision",
             "share",
             dict.fromkeys(PREFPOE, Quantity("preference_share")),
+            expected={method: resting_share(settings_of(method)) for method in PREFPOE},
         ),
     ),
     note=(
         "(a) Pearson's correlation of advantages with log π_pref of the same actions, in a minibatch; grey: 0. (b) and (c) are about the "
         "bound after the paper's Eq. 5, tr Σ_fused ≤ min(tr Σ_main, tr Σ_pref): (b) is the ratio of averaged traces, above 1 (grey) "
         "where the bound does not hold on average; (c) the largest tr Σ_fused − min(…) of any state in a minibatch, over the "
-        "averaged bound: above 0 (grey) where it does not hold in some state. ▲: a seed beyond the bound by more than rounding. (d) is λσ_pref⁻² / (λσ_pref⁻² + σ_main⁻²). All are averaged over the "
-        "updates of a bin."
+        "averaged bound: above 0 (grey) where it does not hold in some state. ▲: a seed beyond the bound by more than rounding. (d) is λσ_pref⁻² / (λσ_pref⁻² + σ_main⁻²); dotted: λ(1 − α w_pref / w_cons), where the losses' gradients on both experts' σ "
+        "balance whatever L_PPO is (paper_figures/prefpoe/equilibrium.py). All are averaged over the updates of a bin."
     ),
 )
 

@@ -20,11 +20,12 @@ from analysis.effects import levels
 from analysis.statistics import mean, std
 from paper_figures import artifact, style, sweeps, tables
 from paper_figures.artifact import Request
+from paper_figures.prefpoe.equilibrium import entropy_pull, resting_share, settings_of
 from paper_figures.prefpoe.released import SOURCE, deviations, gaussian_entropy
 from paper_figures.tables import Block
 
 NAME = "table_readings"
-ENVIRONMENT = "HalfCheetah-v4"
+ENVIRONMENT, METHOD = "HalfCheetah-v4", "prefpoe_released"
 MAIN_LOG_STD = (-1.504095, -1.988346, -1.096144, -2.038998, -1.542135, -1.162484)
 PREFERENCE_LOG_STD = (0.695320, 0.695035, 0.695417, 0.696134, 0.694852, 0.695145)
 """The released checkpoint's free log-stds by action dimension, `actor_logstd` and `preference_logstd` of `SOURCE`."""
@@ -174,6 +175,9 @@ def block(table: pd.DataFrame, request: Request) -> Block:
         f"Released checkpoint: its log-stds ({SOURCE}); the preference std is at the artefact's upper clamp of {clamp:g}. "
         "Its return is what Table A.3 prints. Which hyperparameters within Table A.1 it was trained with is not known, so a "
         "reading that ends elsewhere may still be the authors', with other hyperparameters.",
+        "Under every one of these readings the losses balance at a share of λ(1 − α w_pref / w_cons), here "
+        f"{100 * resting_share(settings_of(METHOD)):.0f} % (paper_figures/prefpoe/equilibrium.py); from α w_pref = w_cons on nothing holds the "
+        f"preference std below its clamp. Here α w_pref / w_cons is {entropy_pull(settings_of(METHOD)):.2f}; Table A.1's ranges allow 0.0025 to 4.",
         sweeps.lost_note(readings, list(readings["row"])),
     )
     rows = tuple(_line(row) for row in _records(table))

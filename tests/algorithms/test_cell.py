@@ -838,3 +838,14 @@ def test_a_cell_that_cannot_be_is_refused(method: str, environment: str, words: 
         make_cell(method, environment, {}, 4096, Protocol(1, 1, 1))
     for word in words:
         assert word in str(caught.value)
+
+
+def test_a_schedule_without_a_weight_to_change_is_refused() -> None:
+    with pytest.raises(SpecificationError, match="fusion_schedule = 'rising' has no weight"):
+        make_cell(
+            "linear_fusion",
+            "HalfCheetah-v4",
+            {"fusion_schedule": "rising"},
+            4096,
+            Protocol(1, 1, 1),
+        )
