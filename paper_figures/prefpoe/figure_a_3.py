@@ -24,8 +24,8 @@ from paper_figures.style import LineStyle
 
 NAME, ENVIRONMENT, STUDY = "figure_a_3", "HalfCheetah-v4", "deployment"
 CLAIM = "table_a_3.single_model"
-EXTREME = 3.0
-"""The paper's "extreme values (±3 range)" (C.1); axes of actions reach a little farther."""
+EXTREME, SHOWN = 3.0, 4.1
+"""The paper's "extreme values (±3 range)" (C.1), and how far axes of actions reach: as far as the study counts in bins."""
 RETURN_BINS = 30
 EPISODES = {
     "method": "object",
@@ -111,7 +111,7 @@ def returns(
     a.set_xlabel("episodes", labelpad=1.5)
     a.set_ylabel("return", labelpad=2)
     b.set_xlabel("episode", labelpad=1.5)
-    b.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    b.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
     b.tick_params(labelleft=False)
     low, high = curves.view(drawn, [claim])
     margin = 0.04 * (high - low)
@@ -175,7 +175,7 @@ def action_panel(
     if not shown:
         axes.set_yticks([])
         style.centre_note(axes, "no data")
-    axes.set_xlim(-1.1 * EXTREME, 1.1 * EXTREME)
+    axes.set_xlim(-SHOWN, SHOWN)
     axes.set_xticks([-EXTREME, space.low, space.high, EXTREME])
 
 

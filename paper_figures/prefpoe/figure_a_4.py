@@ -172,6 +172,7 @@ def distribution_panel(
                 fontsize=style.SMALL,
                 color=style.NOTE_COLOUR,
                 transform=axes.get_xaxis_transform(),
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
             )
             continue
         axes.boxplot(
