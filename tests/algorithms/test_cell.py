@@ -849,3 +849,17 @@ def test_a_schedule_without_a_weight_to_change_is_refused() -> None:
             4096,
             Protocol(1, 1, 1),
         )
+
+
+def test_the_readmes_example_is_a_plan(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (example,) = (
+        part for part in re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL) if "grid:" in part
+    )
+    scales = """scales:
+  paper: {note: x, seeds: [0], members_per_shard: 4, segments: 2, evaluation_episodes: 1, curve_rows: 10}
+"""
+    (tmp_path / "experiments.yaml").write_text(scales + example, encoding="utf-8")
+    plan = load_plan(tmp_path)
+    assert [len(plan.shards("paper", name)) for name in plan.experiments] == [3, 4, 1]
+    assert plan.study("paper", "deployment").shards == (plan.shards("paper", "best")[0].hash,)
