@@ -144,7 +144,7 @@ rule train:
 # what it times shares them with nothing else of this workflow.
 rule study:
     input:
-        ancient(lambda wildcards: request.study_inputs(wildcards.paper, wildcards.study)),
+        ancient(lambda wildcards: request.study_inputs(wildcards.paper, wildcards.study, wildcards.hash)),
     output:
         f"{request.root}/{{paper}}/records/studies/{{study}}-{{hash}}/record.json",
     params:

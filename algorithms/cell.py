@@ -370,15 +370,27 @@ class Plan(Strict):
             where = f"experiments.{name}.best_of: {entry.best_of!r}"
             if entry.best_of not in sweeps:
                 raise ValueError(f"{where} has no grid; allowed: {', '.join(sweeps) or 'none has'}")
-            if entry.factors or entry.grid:
-                raise ValueError(f"{where} gives the setting; factors and grid must be left out")
+            swept = self.experiments[entry.best_of]
+            if entry.factors or entry.grid or swept.factors:
+                raise ValueError(f"{where}: neither may have factors, and only the sweep a grid")
+            if entry.settings != swept.settings:
+                raise ValueError(
+                    f"{where} has settings {swept.settings}; those here must be the same (are {entry.settings})"
+                )
             for scale, environments in entry.steps.items():
-                swept = self.experiments[entry.best_of]
                 if not (
                     set(entry.methods) <= set(swept.methods)
                     and set(environments) <= set(swept.steps.get(scale, ()))
                 ):
                     raise ValueError(f"{where} lacks a method or environment of it at {scale}")
+                seen = {*self.scale_of(scale, name).seeds} & {
+                    *self.scale_of(scale, entry.best_of).seeds
+                }
+                if seen:
+                    raise ValueError(
+                        f"{where} has used seed {min(seen)} at {scale}; a rerun needs seeds that the choice has "
+                        f"not seen: give it others in amendments.{scale}.seeds"
+                    )
         return self
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from algorithms.cell import Cell, Shard
-from algorithms.header import RecordError, sha256
+from algorithms.header import HEADER, RecordError, read_header, sha256
 from algorithms.specification import SpecificationError, Strict, read_yaml
 
 
@@ -24,9 +24,10 @@ class Candidate(Strict):
 
 
 class Choice(Strict):
-    """The setting chosen, by which rule, and from which."""
+    """The setting chosen, by which rule, and from which; `records` are the checksums of the sweep's records by hash."""
 
     sweep: str
+    records: dict[str, str]
     experiment: str
     environment: str
     method: str
@@ -84,7 +85,22 @@ def provenance_of(shard: Shard, records: Path) -> dict[str, Any]:
 
 
 def require_choice(header: dict[str, Any], shard: Shard, records: Path, path: Path) -> None:
-    """Raise RecordError where the record at `path` was trained from another choice than the one there is."""
+    """Raise RecordError where the record at `path` was trained from another choice than the one there is.
+
+    Also where the sweep's records are not those any more that the choice was made from.
+    """
+    if shard.cell.best_of is None:
+        return
+    choice = read_choice(records, shard.cell)
+    for swept in shard.cell.best_of.shards:
+        folder = records / swept.name
+        if (folder / HEADER).exists() and read_header(folder)["checksum"] != choice.records[
+            swept.hash
+        ]:
+            raise RecordError(
+                f"{folder}: trained again since {choice_path(records, shard.cell)} was chosen from it; delete "
+                "that file and what was trained from it to choose again"
+            )
     now = provenance_of(with_choice(shard, records), records)
     recorded = header["provenance"].get("choice")
     if now.get("choice") != recorded:

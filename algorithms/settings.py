@@ -21,11 +21,15 @@ class PerMember:
     """Marks a hyperparameter that may differ between members of one population."""
 
 
+@dataclass(frozen=True)
 class Later:
-    """Marks a hyperparameter that records are older than; at its default it stays out of their identity.
+    """Marks a hyperparameter that records are older than; at `before` it stays out of their identity.
 
-    Its default is what every method did before it existed, so that adding it makes no record stale.
+    `before` is what every method did before it existed, so that adding it makes no record stale. It never changes,
+    even if the default does.
     """
+
+    before: Any
 
 
 def _number(value: Any) -> Any:
@@ -41,7 +45,7 @@ NonNegative = Annotated[Number, Field(ge=0, allow_inf_nan=False), PerMember()]
 Bound = Annotated[Number, Field(gt=0, allow_inf_nan=False)]
 UnitInterval = Annotated[Number, Field(ge=0, le=1), PerMember()]
 Count = Annotated[int, BeforeValidator(_number), Field(ge=1)]
-LaterFlag = Annotated[bool, Later()]
+LaterFlag = Annotated[bool, Later(before=False)]
 
 
 class Settings(Strict):
@@ -59,14 +63,14 @@ class Settings(Strict):
         )
 
     def content(self) -> dict[str, Any]:
-        """What enters a record's identity: every hyperparameter but those marked `Later` at their default."""
-        later = {
+        """What enters a record's identity: every hyperparameter but those `Later` ones that are as before."""
+        as_before = {
             name
             for name, field in type(self).model_fields.items()
-            if any(isinstance(mark, Later) for mark in field.metadata)
-            and getattr(self, name) == field.default
+            for mark in field.metadata
+            if isinstance(mark, Later) and getattr(self, name) == mark.before
         }
-        return self.model_dump(mode="json", exclude=later)
+        return self.model_dump(mode="json", exclude=as_before)
 
 
 class PPO(Settings):
@@ -103,8 +107,10 @@ class PPO(Settings):
     bootstrap_truncation: bool = False
     normalize_observations: bool = True
     normalize_rewards: bool = True
-    advantage_normalization: Annotated[Literal["minibatch", "batch"], Later()] = "minibatch"
-    advantage_noise: Annotated[NonNegative, Later()] = 0.0
+    advantage_normalization: Annotated[Literal["minibatch", "batch"], Later("minibatch")] = (
+        "minibatch"
+    )
+    advantage_noise: Annotated[NonNegative, Later(0.0)] = 0.0
 
     @property
     def batch_size(self) -> int:
@@ -167,7 +173,9 @@ class PrefPoE(PPO):
     entropy_sign: Literal[-1, 1] = -1
     detach_fused: LaterFlag = False
     detach_encoder: LaterFlag = False
-    fusion_schedule: Annotated[Literal["constant", "rising", "falling"], Later()] = "constant"
+    fusion_schedule: Annotated[Literal["constant", "rising", "falling"], Later("constant")] = (
+        "constant"
+    )
 
     def schedules(self, passed: float) -> dict[str, float]:
         """As for PPO, and the fusion weight λ."""

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
 from algorithms.cell import Cell, load_plan, require_scale
-from algorithms.choice import Candidate, Choice, choice_path
+from algorithms.choice import Candidate, Choice, choice_path, read_choice
 from algorithms.header import RecordError
 from algorithms.records import write_json
 from algorithms.specification import SpecificationError
@@ -31,11 +32,13 @@ def choose(cell: Cell, records: Path, scratch: Path) -> Choice:
             f"{cell.method} on {cell.environment} is no rerun of a sweep's best setting"
         )
     scores: dict[tuple[tuple[str, float], ...], list[float]] = {}
+    checksums = {}
     sweep = cell.best_of
     for shard in sweep.shards:
         record = find_record(shard, records)
         if record is None:
             raise RecordError(f"{records / shard.name}: not trained yet; the sweep needs all of it")
+        checksums[shard.hash] = str(record.meta["checksum"])
         for member, score in zip(
             shard.members, member_scores(shard, record, scratch)["score"], strict=True
         ):
@@ -49,6 +52,7 @@ def choose(cell: Cell, records: Path, scratch: Path) -> Choice:
     best = max(able, key=_mean)
     return Choice(
         sweep=sweep.hash,
+        records=checksums,
         experiment=sweep.experiment,
         environment=cell.environment,
         method=cell.method,
@@ -84,11 +88,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         require_scale(plan, options.scale, options.paper)
         cell = plan.rerun_of(options.scale, options.sweep)
         path = choice_path(options.records, cell)
-        if path.exists():
-            raise RecordError(f"{path}: holds a choice already; it is never overwritten")
-        choice = choose(cell, options.records, options.scratch)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, choice.model_dump(mode="json"))
+        # As with training: who comes second waits and finds the file there, which counts as success.
+        lock = path.with_suffix(".lock")
+        with FileLock(lock):
+            if path.exists():
+                read_choice(options.records, cell)
+                print(f"already chosen: {path}")
+            else:
+                choice = choose(cell, options.records, options.scratch)
+                write_json(path, choice.model_dump(mode="json"))
+        lock.unlink(missing_ok=True)
     except SpecificationError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

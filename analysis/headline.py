@@ -251,12 +251,19 @@ def mean_of(sample: Sample, arm: Claim) -> str:
 
 
 def progress(arm: Claim, source: Source) -> str:
-    """What became of the members of an arm that has no mean yet."""
+    """What became of the members of an arm that has no sample; the mean of those that did end, where some did not."""
     counts = source.rows.get((arm.experiment, arm.environment, arm.method))
     if counts is None:
         return "not planned"
     told = [f"{counts[status]} {status}" for status in ENDED if counts[status]]
-    return f"{', '.join(told)} of {counts['planned']} runs" if told else UNTRAINED
+    if not told:
+        return UNTRAINED
+    became = f"{', '.join(told)} of {counts['planned']} runs"
+    found = scores(arm, source)
+    survivors = found[~np.isnan(found)]
+    if len(survivors) < 2:
+        return became
+    return f"{mean_of(Sample.of(survivors), arm)} (n = {len(survivors)}; {became})"
 
 
 def improvement_of(one: Headline, source: Source) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from algorithms.cell import SCALES, Plan, Shard, require_scale
-from algorithms.choice import choice_path
+from algorithms.choice import choice_path, require_choice
 from algorithms.header import read_header, require_hash, sha256
 from algorithms.specification import SpecificationError
 from algorithms.study import check_settings
@@ -26,8 +26,11 @@ PAPER_FILES = ("paper.yaml", "claims.yaml", "experiments.yaml", "specification.y
 STATISTICS_CODE = tuple(
     Path(name)
     for name in (
+        "analysis/claims.py",
         "analysis/effects.py",
+        "analysis/fieller.py",
         "analysis/load.py",
+        "analysis/reported.py",
         "analysis/statistics.py",
         "algorithms/settings.py",
         "envs/registry.py",
@@ -196,10 +199,23 @@ class Request:
         path = self.by_name[paper].plan.study(self.scale, study).path
         return f"{self.records(paper)}/{path}/record.json"
 
-    def study_inputs(self, paper: str, study: str) -> list[str]:
-        """The records that a study reads."""
-        shards = self.by_name[paper].plan.study_shards(self.scale, study)
-        return [self.record(paper, shard) for shard in shards]
+    def study_inputs(self, paper: str, study: str, study_hash: str) -> list[str]:
+        """The records that a study reads. Raises SpecificationError where the plan has no such study."""
+        plan = self.by_name[paper].plan
+        planned = {
+            name: plan.study(self.scale, name).hash for name in plan.planned_studies(self.scale)
+        }
+        if planned.get(study) != study_hash:
+            raise SpecificationError(
+                f"{self.records(paper)}/studies/{study}-{study_hash}: not planned at scale {self.scale}; "
+                f"allowed: {', '.join(f'{name}-{digest}' for name, digest in planned.items())}"
+            )
+        return [self.record(paper, shard) for shard in plan.study_shards(self.scale, study)]
+
+    @cached_property
+    def shards(self) -> dict[str, dict[str, Shard]]:
+        """Every shard of each paper at this scale, by hash."""
+        return {name: paper.plan.all_shards(self.scale) for name, paper in self.by_name.items()}
 
     def shard_records(self, paper: str, experiment: str) -> list[str]:
         """The records that an experiment's statistics need."""
@@ -207,17 +223,26 @@ class Request:
         return [self.record(paper, shard) for shard in shards]
 
     def choice(self, paper: str, shard_hash: str) -> list[str]:
-        """The file that says which setting of a sweep the shard is trained with, if it is such a rerun."""
-        shard = self.by_name[paper].plan.all_shards(self.scale)[shard_hash]
-        if shard.cell.best_of is None:
+        """The file that says which setting of a sweep the shard is trained with, if it is such a rerun.
+
+        Nothing where the record is there: an input that is remade would have Snakemake remove and train it again.
+        Raises SpecificationError where the plan has no such shard.
+        """
+        shard = self.shards[paper].get(shard_hash)
+        if shard is None:
+            raise SpecificationError(
+                f"{self.records(paper)}/…-{shard_hash}: no shard of the plan at scale {self.scale}"
+            )
+        if shard.cell.best_of is None or Path(self.record(paper, shard)).exists():
             return []
         return [choice_path(Path(self.records(paper)), shard.cell).as_posix()]
 
     def sweep_records(self, paper: str, sweep: str) -> list[str]:
-        """The records that a choice is made from."""
+        """The records that a choice is made from; none where it is made, because it then stays."""
         cell = self.by_name[paper].plan.rerun_of(self.scale, sweep)
-        shards = cell.best_of.shards if cell.best_of is not None else ()
-        return [self.record(paper, shard) for shard in shards]
+        if cell.best_of is None or choice_path(Path(self.records(paper)), cell).exists():
+            return []
+        return [self.record(paper, shard) for shard in cell.best_of.shards]
 
     def artifact_records(self, paper: str, artifact: str) -> list[str]:
         """The records that an artifact shows."""
@@ -233,7 +258,7 @@ class Request:
     def all_records(self, paper: str) -> list[str]:
         """Every record of a paper at this scale, those of its studies last."""
         plan = self.by_name[paper].plan
-        trained = [self.record(paper, shard) for shard in plan.all_shards(self.scale).values()]
+        trained = [self.record(paper, shard) for shard in self.shards[paper].values()]
         studies = plan.planned_studies(self.scale)
         return trained + [self.study_record(paper, name) for name in studies]
 
@@ -259,10 +284,12 @@ class Request:
     def check_records(self) -> None:
         """Verify every record that this request would use. Raises RecordError before anything runs."""
         for name, paper in self.by_name.items():
-            for shard in paper.plan.all_shards(self.scale).values():
+            for shard in self.shards[name].values():
                 path = Path(self.record(name, shard))
                 if path.exists():
-                    require_hash(read_header(path.parent), shard.hash, path)
+                    header = read_header(path.parent)
+                    require_hash(header, shard.hash, path)
+                    require_choice(header, shard, Path(self.records(name)), path)
             for study in paper.plan.planned_studies(self.scale):
                 path = Path(self.study_record(name, study))
                 if path.exists():

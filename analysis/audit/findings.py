@@ -86,7 +86,11 @@ SIGNS: dict[str, Sign] = {
     "underpowered": Sign("?", "open", "our runs are too few or too spread out to decide"),
     "compatible": Sign("≈", "holds", "our mean lies where a repetition of the study would put it"),
     "incompatible": Sign("≠", "against", "our mean lies outside that prediction interval"),
-    "untested": Sign("–", "silent", "there are no records at scale paper that would answer it"),
+    "untested": Sign(
+        "–",
+        "silent",
+        "nothing at scale paper answers it: no records, or not all of its runs ended with a score",
+    ),
     "does not apply": Sign(
         "·", "silent", "runs of ours would say nothing about it: a theorem, a sum, a count"
     ),

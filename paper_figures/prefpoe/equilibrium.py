@@ -7,8 +7,9 @@ d log σ_fused = (1 − p) d log σ_main + p d log σ_pref, and the variance par
     ∂L / ∂log σ_main = (1 − p) g − w_cons (1 − p)(1 − ρ)
     ∂L / ∂log σ_pref = p g + w_cons (1 − p)(1 − ρ) − α w_pref
 
-Both vanish if and only if ρ = 1 − α w_pref / w_cons, whatever L_PPO is and wherever the policy stands. Left out are the
-advantage term of L_pref and what means that differ add to L_cons; both are small where they are recorded.
+If both vanish, then g = α w_pref and ρ = 1 − α w_pref / w_cons: the second holds whatever L_PPO is. Left out are the advantage
+term of L_pref, and what means that differ add, to L_cons and through μ_fused to L_PPO. In the recorded runs the ratio of the
+two σ settles there while both still drift, since g need not have come to α w_pref.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -110,8 +111,8 @@ def test_a_choice_is_written_once(
     swept(plan, write)
     assert call(paper, records, scratch, sweep_hash(rerun)) == 0
     before = choice_path(records, rerun.cell).read_bytes()
-    assert call(paper, records, scratch, sweep_hash(rerun)) == 2
-    assert "never overwritten" in capsys.readouterr().err
+    assert call(paper, records, scratch, sweep_hash(rerun)) == 0
+    assert "already chosen" in capsys.readouterr().out
     assert choice_path(records, rerun.cell).read_bytes() == before
 
 
@@ -187,12 +188,14 @@ def test_the_chosen_setting_reaches_every_member(plan: Plan, rerun: Shard, recor
     ("old", "new", "words"),
     [
         ("best_of: sweep", "best_of: rerun", "has no grid; allowed: sweep"),
-        ("best_of: sweep", "best_of: sweep\n    grid: {gamma: [0.9]}", "must be left out"),
+        ("best_of: sweep", "best_of: sweep\n    grid: {gamma: [0.9]}", "only the sweep a grid"),
+        ("seeds: [7, 8]", "seeds: [7, 10]", "has used seed 10 at smoke"),
         (
             "methods: [ppo]\n    settings: {rollout_steps: 64, minibatches: 2, epochs: 1, normalize_observations: false, normalize_rewards: false}\n    best_of",
-            "methods: [ppo, prefpoe]\n    best_of",
+            "methods: [ppo, prefpoe]\n    settings: {rollout_steps: 64, minibatches: 2, epochs: 1, normalize_observations: false, normalize_rewards: false}\n    best_of",
             "lacks a method",
         ),
+        ("false}\n    best_of", "false, gamma: 0.9}\n    best_of", "must be the same"),
     ],
 )
 def test_a_rerun_that_cannot_be_is_refused(paper: Path, old: str, new: str, words: str) -> None:
@@ -202,3 +205,17 @@ def test_a_rerun_that_cannot_be_is_refused(paper: Path, old: str, new: str, word
     path.write_text(text.replace(old, new), encoding="utf-8")
     with pytest.raises(SpecificationError, match=words):
         load_plan(paper)
+
+
+def test_a_choice_from_a_record_that_was_trained_again_is_refused(
+    paper: Path, plan: Plan, rerun: Shard, records: Path, scratch: Path, write: Callable[..., Path]
+) -> None:
+    swept(plan, write)
+    call(paper, records, scratch, sweep_hash(rerun))
+    train.train(rerun, records, scratch / rerun.hash, train.Resources(mode="eager"))
+    assert find_record(rerun, records) is not None
+    first = plan.shards("smoke", "sweep")[0]
+    shutil.rmtree(records / first.name)
+    write(first, [[7.0], [7.0], [4.0], [4.0]])
+    with pytest.raises(RecordError, match="trained again since"):
+        find_record(rerun, records)

@@ -175,7 +175,7 @@ def test_runs_that_are_not_there_say_so(paper, results, record) -> None:
     record("ppo", LEVEL)
     record("prefpoe", [(1.0, 2.0), None, (3.0, 4.0)])
     first, second, _ = rows(paper, results)
-    assert first[2] == "100 ± 0 (n = 3) → 2 done, 1 diverged of 3 runs"
+    assert first[2] == "100 ± 0 (n = 3) → 2 ± 1 (n = 2; 2 done, 1 diverged of 3 runs)"
     assert second[2] == "100 ± 0 (n = 3) → not trained yet"
     assert first[3] == second[3] == "untested (≈ compatible → untested)"
 
