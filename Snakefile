@@ -151,7 +151,7 @@ rule study:
         module=lambda wildcards: f"{request.by_name[wildcards.paper].module}.{wildcards.study}",
         folder=lambda wildcards: request.by_name[wildcards.paper].folder,
         records=lambda wildcards: request.records(wildcards.paper),
-    threads: workflow.cores
+    threads: workflow.cores or 1
     shell:
         "{PYTHON} -m {params.module} --paper {params.folder:q} --scale {SCALE}"
         " --records {params.records:q} --scratch {request.scratch:q}"

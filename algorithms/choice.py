@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from algorithms.cell import Cell, Shard
-from algorithms.header import HEADER, RecordError, read_header, sha256
+from algorithms.header import HEADER, RecordError, contents, read_header, sha256
 from algorithms.specification import SpecificationError, Strict, read_yaml
 
 
@@ -24,7 +24,7 @@ class Candidate(Strict):
 
 
 class Choice(Strict):
-    """The setting chosen, by which rule, and from which; `records` are the checksums of the sweep's records by hash."""
+    """The setting chosen, by which rule, and from which; `records` are hashes of what the sweep's records hold."""
 
     sweep: str
     records: dict[str, str]
@@ -94,11 +94,10 @@ def require_choice(header: dict[str, Any], shard: Shard, records: Path, path: Pa
     choice = read_choice(records, shard.cell)
     for swept in shard.cell.best_of.shards:
         folder = records / swept.name
-        if (folder / HEADER).exists() and read_header(folder)["checksum"] != choice.records[
-            swept.hash
-        ]:
+        known = choice.records[swept.hash]
+        if (folder / HEADER).exists() and contents(read_header(folder)) != known:
             raise RecordError(
-                f"{folder}: trained again since {choice_path(records, shard.cell)} was chosen from it; delete "
+                f"{folder}: has other contents since {choice_path(records, shard.cell)} was chosen from it; delete "
                 "that file and what was trained from it to choose again"
             )
     now = provenance_of(with_choice(shard, records), records)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,6 +83,11 @@ def require_hash(header: dict[str, Any], expected: str, path: Path) -> None:
         raise RecordError(
             f"{path}: hash: {header['hash']!r} is another {subject}'s; expected {expected!r}"
         )
+
+
+def contents(header: Mapping[str, Any]) -> str:
+    """Hash of a record's files: equal for runs that ended with the same bits, whenever and wherever they ran."""
+    return content_hash(dict(header["files"]))
 
 
 def header_checksum(header: dict[str, Any]) -> str:

@@ -37,6 +37,7 @@ from algorithms.header import (
     TABLE_ENDING,
     WEIGHTS,
     RecordError,
+    contents,
     has_weights,
     header_checksum,
     read_header,
@@ -113,12 +114,22 @@ def read_study(folder: Path) -> StudyRecord:
 
 
 def find_study(study: Study, records: Path) -> StudyRecord | None:
-    """The record of `study` below a records folder, verified, or None where it has none yet. Raises RecordError."""
+    """The record of `study` below a records folder, verified, or None where it has none yet.
+
+    Raises RecordError, also where a record that the study read has been trained again since.
+    """
     folder = records / study.path
     if not (folder / HEADER).exists():
         return None
     record = read_study(folder)
     require_hash(dict(record.meta), study.hash, folder / HEADER)
+    for name, known in record.meta["provenance"].get("read", {}).items():
+        now = records / name
+        if (now / HEADER).exists() and contents(read_header(now)) != known:
+            raise RecordError(
+                f"{folder}: made from a record of {name} that has other contents now; delete the study's record "
+                "to make it again"
+            )
     return record
 
 

@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from algorithms.cell import Cell, load_plan, require_scale
 from algorithms.choice import Candidate, Choice, choice_path, read_choice
-from algorithms.header import RecordError
+from algorithms.header import RecordError, contents
 from algorithms.records import write_json
 from algorithms.specification import SpecificationError
 from analysis.load import find_record, member_scores
@@ -38,7 +38,7 @@ def choose(cell: Cell, records: Path, scratch: Path) -> Choice:
         record = find_record(shard, records)
         if record is None:
             raise RecordError(f"{records / shard.name}: not trained yet; the sweep needs all of it")
-        checksums[shard.hash] = str(record.meta["checksum"])
+        checksums[shard.hash] = contents(record.meta)
         for member, score in zip(
             shard.members, member_scores(shard, record, scratch)["score"], strict=True
         ):

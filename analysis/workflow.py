@@ -414,7 +414,16 @@ def _check_studies(folder: Path, plan: Plan, scale: str) -> None:
             )
     if not plan.studies:
         return
-    known = import_module(".".join((*folder.parts, STUDY_SETTINGS))).SETTINGS
+    told = folder / f"{STUDY_SETTINGS}.py"
+    known = (
+        getattr(import_module(".".join((*folder.parts, STUDY_SETTINGS))), "SETTINGS", None)
+        if told.is_file()
+        else None
+    )
+    if not isinstance(known, dict):
+        raise SpecificationError(
+            f"{path}: studies: {told} must say in SETTINGS what each study may be told, a model by name"
+        )
     for name in plan.planned_studies(scale):
         if name not in known:
             raise SpecificationError(

@@ -17,6 +17,7 @@ from filelock import FileLock
 
 from algorithms.cell import Plan, Shard, load_plan, require_scale
 from algorithms.choice import with_choice
+from algorithms.header import contents
 from algorithms.records import Record, environment_provenance, find_study, write_study
 from algorithms.specification import SpecificationError
 from algorithms.study import Settings, Study, check_settings
@@ -100,6 +101,7 @@ def _write(
         "load_average": [round(value, 2) for value in load],
         "device": "cpu",
         "threads": 1,
+        "read": {shard.name: contents(record.meta) for shard, record in read},
         **environment_provenance(),
     }
     write_study(folder, study, tables, how)

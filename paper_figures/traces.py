@@ -124,10 +124,8 @@ def render(layout: Layout, request: Request) -> None:
     seeds = per_seed(layout, known)
     drawn = means(seeds)
     said = claimed(layout, request)
-    artifact.write_values(
-        pd.concat([values(drawn, said, known.statistics), expected(layout)], ignore_index=True),
-        request.output,
-    )
+    table = values(drawn, said, expected(layout), known.statistics)
+    artifact.write_values(table, request.output)
     artifact.write_csv(seeds, request.output)
     rows = len(layout.panels)
     note = legend_note(layout, known, request)
@@ -195,10 +193,12 @@ def claimed(layout: Layout, request: Request) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).astype({"number": "float64", "step": "float64"})
 
 
-def values(drawn: pd.DataFrame, said: pd.DataFrame, statistics: pd.DataFrame) -> pd.DataFrame:
-    """What is drawn: the means, then the paper's numbers as rows with a claim and, where it says when, a step."""
+def values(
+    drawn: pd.DataFrame, said: pd.DataFrame, expected: pd.DataFrame, statistics: pd.DataFrame
+) -> pd.DataFrame:
+    """What is drawn: the means, the paper's numbers as rows with a claim and, where it says when, a step, and `expected`."""
     labels = dict(zip(statistics["method"], statistics["label"], strict=True))
-    parts = [drawn.assign(label=drawn["method"].map(labels)), said]
+    parts = [drawn.assign(label=drawn["method"].map(labels)), said, expected]
     columns = ["panel", "method", "label", "quantity", "step", "n", "mean", "low", "high"]
     columns += ["claim", "word", "paper", "number"]
     table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)

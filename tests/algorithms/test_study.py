@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ import pytest
 
 from algorithms import study as module
 from algorithms.cell import Plan
-from algorithms.header import RecordError
+from algorithms.header import RecordError, contents
 from algorithms.records import find_study, read_record, read_study, write_study
 from algorithms.study import Study
+from algorithms.train import Resources, train
+from tests.algorithms.small_runs import small_shard
 
 EXPERIMENT = {
     "title": "one",
@@ -187,3 +190,22 @@ def test_a_damaged_table_and_a_record_without_tables_are_refused(
     write_study(tmp_path / "bare", study(), {}, {})
     with pytest.raises(RecordError, match="files: must be tables"):
         read_study(tmp_path / "bare")
+
+
+def test_a_study_is_valid_while_what_it_read_holds_the_same(tmp_path: Path) -> None:
+    records, shard = tmp_path / "records", small_shard()
+
+    def train_once() -> str:
+        shutil.rmtree(records / shard.name, ignore_errors=True)
+        shutil.rmtree(tmp_path / "scratch", ignore_errors=True)
+        train(shard, records, tmp_path / "scratch", Resources(mode="eager"))
+        return contents(read_record(records / shard.name).meta)
+
+    first = train_once()
+    write_study(records / study().path, study(), TABLES, {"read": {shard.name: first}})
+    assert train_once() == first  # again, and to the same bits
+    assert find_study(study(), records) is not None
+    other = study(version=2)
+    write_study(records / other.path, other, TABLES, {"read": {shard.name: "0" * 12}})
+    with pytest.raises(RecordError, match="that has other contents now"):
+        find_study(other, records)

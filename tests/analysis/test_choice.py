@@ -207,7 +207,7 @@ def test_a_rerun_that_cannot_be_is_refused(paper: Path, old: str, new: str, word
         load_plan(paper)
 
 
-def test_a_choice_from_a_record_that_was_trained_again_is_refused(
+def test_a_choice_from_a_record_that_holds_something_else_now_is_refused(
     paper: Path, plan: Plan, rerun: Shard, records: Path, scratch: Path, write: Callable[..., Path]
 ) -> None:
     swept(plan, write)
@@ -217,5 +217,5 @@ def test_a_choice_from_a_record_that_was_trained_again_is_refused(
     first = plan.shards("smoke", "sweep")[0]
     shutil.rmtree(records / first.name)
     write(first, [[7.0], [7.0], [4.0], [4.0]])
-    with pytest.raises(RecordError, match="trained again since"):
+    with pytest.raises(RecordError, match="has other contents since"):
         find_record(rerun, records)

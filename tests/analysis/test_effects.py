@@ -176,6 +176,22 @@ def test_every_seed_may_lack_some_cell_while_cells_have_scores() -> None:
     }
 
 
+def test_cell_means_stand_in_where_divergence_takes_a_cell_from_every_seed() -> None:
+    scores = np.random.default_rng(5).normal(0, 1, (4, 4))
+    whole = design(scores)
+    assert (e.shown(whole), set(e.effects(whole)["analysis"])) == ("seeds", {"seeds"})
+    np.fill_diagonal(scores, NAN)
+    lost = design(scores)
+    assert set(e.effects(lost)["analysis"]) == {"cells"}
+    _, weights = next(e.contrasts("ab"))
+    assert e.over_shown(lost, weights) == e.over_cells(lost, weights, pooled=False)
+    assert e.over_shown(whole, weights) == e.over_seeds(whole, weights)
+    scores[0] = [NAN, 1.0, NAN, NAN]  # a cell of one score has no spread
+    assert e.shown(design(scores)) == "seeds"
+    scores[0] = NAN
+    assert e.shown(design(scores)) == "seeds"
+
+
 def test_a_cell_of_one_member_has_no_variance_of_its_own() -> None:
     scores = [[1.0, 2, 4], [2, 3, 7], [5, 6, 6], [8, NAN, NAN]]
     a = row(e.effects(design(scores)), "a")

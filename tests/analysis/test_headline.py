@@ -13,8 +13,6 @@ from analysis.audit.cells import recorded
 from analysis.audit.verdicts import audit
 from analysis.claims import load_claims
 from analysis.headline import BEGIN, END
-from analysis.paper import load_paper
-from paper_figures.prefpoe import READINGS
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = """\
@@ -289,8 +287,3 @@ def test_the_readme_of_this_repository_is_up_to_date(
 ) -> None:
     monkeypatch.chdir(ROOT)
     assert headline.main(["--check"]) == 0, capsys.readouterr().err
-
-
-def test_prefpoe_reads_its_arms_as_its_tables_do() -> None:
-    paper, _ = load_paper(ROOT / "paper_figures" / "prefpoe")
-    assert dict(paper.readings) == READINGS

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from analysis import report
+from analysis.workflow import read_request
 from paper_figures import recorded
 
 ROOT = Path(__file__).parents[2]
@@ -43,17 +44,17 @@ class Resources(HTMLParser):
         assert self.open.pop() == tag
 
 
+def artifacts(scale: str, kind: str = "") -> list[str]:
+    """The artifacts of PrefPoE at `scale`, or those of one kind."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        paper = read_request({"paper": PAPER, "scale": scale}).by_name["prefpoe"]
+    return [name for name in paper.artifacts(scale) if name.startswith(kind)]
+
+
 @pytest.fixture(scope="module")
 def page(draw: Draw, damaged: Path) -> tuple[Path, str]:
-    for name in (
-        "table_1",
-        "table_2",
-        "table_a_2",
-        "table_a_4",
-        "figure_3",
-        "figure_4",
-        "figure_5",
-    ):
+    for name in artifacts("quick"):
         draw(name, damaged)
     results = damaged / "results"
     output = results / "quick" / "report.html"
@@ -69,7 +70,7 @@ def test_the_page_loads_nothing_and_its_links_lead_somewhere(page: tuple[Path, s
     found = Resources()
     found.feed(text)
     assert found.open == []
-    assert len(found.loaded) == 3
+    assert len(found.loaded) == len(artifacts("quick", "figure")) >= 3
     assert all(source.startswith("data:image/png;base64,") for source in found.loaded)
     assert not re.search(r"https?:|url\(|@import|<script", text)
     for link in found.linked:
@@ -164,8 +165,8 @@ def test_recorded_draws_everything_and_trains_nothing(
     assert recorded.main([*options, "--imported", str(csv)]) == 0
     assert "missing" in capsys.readouterr().out
     folder = tmp_path / "smoke" / "prefpoe-with-mine"
-    assert len(list(folder.glob("tables/*"))) == 4 * 4
-    assert len(list(folder.glob("figures/*"))) == 3 * 4
+    assert len(list(folder.glob("tables/*"))) == 4 * len(artifacts("smoke", "table"))
+    assert len(list(folder.glob("figures/*"))) == 4 * len(artifacts("smoke", "figure"))
     text = (tmp_path / "smoke" / "report-with-mine.html").read_text(encoding="utf-8")
     assert "mine (imported)" in text
     assert "with imported runs: mine.csv" in text
