@@ -12,10 +12,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.transforms import blended_transform_factory
+from scipy import optimize, stats
 
-from analysis.effects import DEFAULT
+from analysis.effects import FALLBACK
 from analysis.load import STATUSES
-from analysis.statistics import Scores, mean, paired_t, pairs, welch_interval, welch_t
+from analysis.statistics import (
+    POWER,
+    Scores,
+    mean,
+    paired_t,
+    pairs,
+    pooled_std,
+    welch_interval,
+    welch_t,
+)
 from paper_figures import curves, style
 from paper_figures.artifact import Request
 from paper_figures.style import LineStyle
@@ -43,10 +53,22 @@ class Bar:
 
 
 def bar_of(effect: Mapping[str, Any], words: str, **look: Any) -> Bar:
-    """A row of `analysis.effects.effects` as a line of a forest, by the default analysis."""
-    return Bar(
-        words, *(effect[f"{DEFAULT}_{part}"] for part in ("estimate", "low", "high")), **look
-    )
+    """A row of `analysis.effects.effects` as a line of a forest, by the analysis that it says to show."""
+    parts = (effect[f"{effect['analysis']}_{part}"] for part in ("estimate", "low", "high"))
+    return Bar(words, *parts, **look)
+
+
+def analysis_words(effects: pd.DataFrame) -> str:
+    """What stands in for the analysis over seeds, or why nothing does, in a sentence; empty where seeds give intervals.
+
+    `effects` are rows of `analysis.effects.effects` of one factorial.
+    """
+    why, shown = effects["not_estimable"].iloc[0], effects["analysis"].iloc[0]
+    if not why:
+        return ""
+    if shown == FALLBACK:
+        return f"Contrast of cell means (Welch), among runs that did not diverge, because {why}."
+    return f"Not estimable: {why}."
 
 
 def trained(
@@ -82,6 +104,25 @@ def difference(scores: pd.DataFrame, reference: pd.DataFrame) -> dict[str, float
         "welch_p": welch_t(one, other).p,
         "paired_p": paired_t(*pairs(x, y)).p,
     }
+
+
+def detectable_at(level: float, scores: pd.DataFrame, reference: pd.DataFrame) -> float:
+    """The true difference of means that a two-sided t-test at `level` finds with 80 % power, from the members' spread.
+
+    `statistics.minimum_detectable_difference` at another level than 5 %. NaN without spread or with fewer than two scores.
+    """
+    x, y = (part["score"].dropna().to_numpy(np.float64) for part in (scores, reference))
+    spread, df = pooled_std(x, y), len(x) + len(y) - 2
+    if not spread > 0:
+        return math.nan
+    critical = stats.t.ppf(1 - level / 2, df)
+
+    def missed(shift: float) -> float:
+        found = stats.nct.sf(critical, df, shift) + stats.nct.sf(critical, df, -shift)
+        return float(found) - POWER
+
+    shift = optimize.brentq(missed, 0.0, 4 * critical)
+    return float(shift) * spread * math.sqrt(1 / len(x) + 1 / len(y))
 
 
 # Words

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import pandas as pd
@@ -49,14 +49,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Layout:
-    """A table of the paper. `facts` heads columns that are no measurements; `readings` as in READINGS."""
+    """A table of the paper. `facts` heads columns that are no measurements."""
 
     name: str
     place: str
     head: str
     rows: tuple[Row, ...]
     columns: tuple[Column, ...]
-    readings: Mapping[str, str] = field(default_factory=dict)
     facts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -85,7 +84,8 @@ def render(layout: Layout, request: Request) -> None:
     """Write the four files of the table."""
     statistics = request.read("statistics")
     rows = (*layout.rows, *added_rows(layout, statistics))
-    table = values(layout, rows, statistics, request.reported(layout.place))
+    said = request.reported(layout.place)
+    table = values(layout, rows, statistics, said, request.paper.readings)
     artifact.write_values(table, request.output)
     artifact.write_csv(table, request.output)
     blocks = [comparison(layout, rows, table, request), against_baseline(table, request)]
@@ -114,9 +114,15 @@ def added_rows(layout: Layout, statistics: pd.DataFrame) -> tuple[Row, ...]:
 
 
 def values(
-    layout: Layout, rows: Sequence[Row], statistics: pd.DataFrame, printed: pd.DataFrame
+    layout: Layout,
+    rows: Sequence[Row],
+    statistics: pd.DataFrame,
+    printed: pd.DataFrame,
+    readings: Mapping[str, str],
 ) -> pd.DataFrame:
     """One row for each environment and arm in `rows`, in the order of the table.
+
+    `readings` are the paper's: arms that share the printed numbers of another.
 
     Columns: row, environment, method, label, imported, paper_mean, paper_std, paper_cv,
     paper_improvement (str as printed, None where the paper prints nothing), difference (our mean − the
@@ -132,7 +138,7 @@ def values(
         for environment in dict.fromkeys(names):
             if (environment, row.method) not in arms:
                 continue
-            said = layout.readings.get(row.method, row.method)
+            said = readings.get(row.method, row.method)
             paper = {f"paper_{q}": strings.get((environment, said, q)) for q in PRINTED}
             table.append({"row": row.label, **arms[environment, row.method], **paper})
     frame = pd.DataFrame(
@@ -233,7 +239,9 @@ def _notes(layout: Layout, table: pd.DataFrame, request: Request) -> tuple[str, 
         *layout.notes,
     ]
     labels = dict(zip(table["method"], table["label"], strict=True))
-    pairs = [f"{labels[a]} and {labels[b]}" for b, a in layout.readings.items() if b in labels]
+    pairs = [
+        f"{labels[a]} and {labels[b]}" for b, a in request.paper.readings.items() if b in labels
+    ]
     if pairs:
         notes.append(f"{'; '.join(pairs)}: two readings of the same row of the paper.")
     lost: dict[str, list[str]] = {}

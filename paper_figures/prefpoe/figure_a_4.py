@@ -20,12 +20,13 @@ from algorithms.settings import METHODS
 from analysis.statistics import mean, std
 from paper_figures import artifact, curves, style
 from paper_figures.artifact import Request
-from paper_figures.prefpoe import OTHERS, READINGS
+from paper_figures.prefpoe import OTHERS
+from paper_figures.prefpoe.checkpoint import STUDY, populations
 from paper_figures.prefpoe.studies import Deployment
 from paper_figures.style import LineStyle
 
-NAME, ENVIRONMENT, STUDY = "figure_a_4", "HalfCheetah-v4", "deployment"
-ARMS = (*READINGS, *READINGS.values())
+NAME, ENVIRONMENT = "figure_a_4", "HalfCheetah-v4"
+ARMS = ("prefpoe_released", "prefpoe")
 MEAN, LOWEST, HIGHEST = (f"table_a_3.multi_seed{end}" for end in ("", ".minimum", ".maximum"))
 TRAINING, EVALUATION = "training", "evaluation"
 """What a seed is: that of a whole training run, or that of the environment in which one checkpoint plays."""
@@ -245,7 +246,7 @@ def legend(drawing: Figure, seeds: pd.DataFrame, request: Request) -> None:
         "the paper's smallest to largest",
     ]
     note = (
-        f"{request.scale_words}. The checkpoint is of training seed {settings.seed}; deterministic policies, "
+        f"{request.scale_words}. {populations(request)} Deterministic policies, "
         f"bars: standard deviation over episodes, {settings.episodes_per_seed} for each evaluation seed."
     )
     lost = seeds[(seeds["kind"] == TRAINING) & (seeds["status"] != "done")]

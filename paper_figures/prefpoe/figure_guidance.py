@@ -1,4 +1,4 @@
-"""How the preference expert guides: does it know good actions, does fusion narrow, and how much of the fusion is it.
+"""How the preference expert guides: does it rank fitted actions by advantage, does fusion narrow, how much of it is the expert's.
 
 Not in the paper: what its text asserts of every update (Sections 3.2 and 3.3) and never shows.
 """
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from paper_figures import traces
 from paper_figures.prefpoe.equilibrium import resting_share, settings_of
-from paper_figures.prefpoe.table_failures import ROUNDING
+from paper_figures.prefpoe.signatures import ROUNDING
 from paper_figures.traces import Layout, Panel, Quantity
 
 PREFPOE = ("prefpoe", "prefpoe_released")
@@ -48,11 +48,12 @@ LAYOUT = Layout(
         ),
     ),
     note=(
-        "(a) Pearson's correlation of advantages with log π_pref of the same actions, in a minibatch; grey: 0. (b) and (c) are about the "
+        "(a) Pearson's correlation of advantages with log π_pref of the same actions, on the minibatches being fitted, all epochs; a fit alone makes it "
+        "positive, whatever the advantages are; grey: 0. (b) and (c) are about the "
         "bound after the paper's Eq. 5, tr Σ_fused ≤ min(tr Σ_main, tr Σ_pref): (b) is the ratio of averaged traces, above 1 (grey) "
         "where the bound does not hold on average; (c) the largest tr Σ_fused − min(…) of any state in a minibatch, over the "
         "averaged bound: above 0 (grey) where it does not hold in some state. ▲: a seed beyond the bound by more than rounding. (d) is λσ_pref⁻² / (λσ_pref⁻² + σ_main⁻²); dotted: λ(1 − α w_pref / w_cons), where the losses' gradients on both experts' σ "
-        "balance whatever L_PPO is (paper_figures/prefpoe/equilibrium.py). All are averaged over the updates of a bin."
+        "both vanish, whatever L_PPO is (paper_figures/prefpoe/equilibrium.py). All are averaged over the updates of a bin."
     ),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from algorithms.settings import METHODS
-from analysis.effects import DEFAULT
+from analysis.effects import FALLBACK, Factorial, contrasts, over_shown
 from paper_figures import artifact, curves, style, sweeps
 from paper_figures.artifact import Request
 from paper_figures.prefpoe import ingredients
@@ -23,6 +24,10 @@ from paper_figures.sweeps import Bar
 NAME = "figure_ingredients"
 INTERACTIONS = 4
 """How many interactions panel (a) shows, the largest; the values hold all of them."""
+NET = "expert net of initial noise"
+NARROWING = 0.5 * math.log(2)
+"""Two equal experts fused with λ = 1 start at a log σ this much below one of them: 0.347."""
+WORDS = {NET: "expert − 0.347 × log-std"}
 SHIFT = 0.19
 """Half the distance between a cell without the expert and the one with it."""
 
@@ -43,7 +48,9 @@ def render(request: Request) -> None:
         a, b = (part.subplots() for part in sweeps.stacked(drawing, [1.2, 1.0]))
         effects_panel(a, effects)
         cells_panel(b, found, claims)
-        seeds = f"{request.scale}, n = {found.design.complete.shape[1]} seeds"
+        fallback = found.effects["analysis"].iloc[0] == FALLBACK
+        seeds = "cell means" if fallback else f"n = {found.design.complete.shape[1]} seeds"
+        seeds = f"{request.scale}, {seeds}"
         style.panel_title(a, "a", "What each ingredient adds", seeds)
         about = f"{request.scale}, {sweeps.counts(found.arms)}"
         style.panel_title(b, "b", "All 16 cells", about)
@@ -57,18 +64,34 @@ def effect_values(found: Ingredients, claims: Mapping[str, float]) -> pd.DataFra
     Columns: panel, effect, words, order, drawn (bool), value, low, high (95 %), p, p_holm, n (seeds), share (of the
     variation), claim (the paper's), not_estimable (why; empty where it is).
     """
-    names = {f"{DEFAULT}_{part}": part for part in ("low", "high", "p", "p_holm")}
-    table = found.effects.rename(columns={**names, f"{DEFAULT}_estimate": "value"})
+    shown = found.effects["analysis"].iloc[0]
+    names = {f"{shown}_{part}": part for part in ("low", "high", "p", "p_holm")}
+    table = found.effects.rename(columns={**names, f"{shown}_estimate": "value"})
     size = table["value"].abs().where(table["order"] > 1)
     table["drawn"] = (table["order"] == 1) | (size.rank(ascending=False) <= INTERACTIONS)
     table["claim"] = np.nan
     total = ingredients.together(found.design)
     claim = claims[EXPERT.high] - claims[EXPERT.low]
-    last = pd.DataFrame([{"effect": TOGETHER, "order": 0, "drawn": True, "claim": claim, **total}])
+    outside = {"order": 0, "drawn": True}
+    net = {"effect": NET, **outside, **net_of_noise(found.design), "n": table["n"].iloc[0]}
+    net["not_estimable"] = table["not_estimable"].iloc[0]
+    last = pd.DataFrame([net, {"effect": TOGETHER, **outside, "claim": claim, **total}])
     table = pd.concat([table, last.reindex(columns=table.columns)], ignore_index=True)
-    table["words"] = [ingredients.words(name) for name in table["effect"]]
+    table["words"] = [WORDS.get(name) or ingredients.words(name) for name in table["effect"]]
     columns = ["panel", "effect", "words", "order", "drawn", "value", "low", "high", "p", "p_holm"]
     return table.assign(panel="a")[[*columns, "n", "share", "claim", "not_estimable"]]
+
+
+def net_of_noise(design: Factorial) -> dict[str, float]:
+    """The expert's effect minus what its smaller initial σ would do alone: NARROWING times the log-std factor's effect.
+
+    That effect is of one unit of log σ, and taken as linear in log σ. Keys: value, low, high (95 %), p.
+    """
+    weights = dict(contrasts(design.factors, 1))
+    noise = NARROWING * weights["initial_log_std"]
+    found = over_shown(design, weights[EXPERT.name] - noise)
+    low, high = found.interval
+    return {"value": found.value, "low": low, "high": high, "p": found.test.p}
 
 
 def cell_values(found: Ingredients, claims: Mapping[str, float]) -> pd.DataFrame:
@@ -83,9 +106,9 @@ def cell_values(found: Ingredients, claims: Mapping[str, float]) -> pd.DataFrame
 
 
 def effects_panel(axes: Axes, table: pd.DataFrame) -> None:
-    """Main effects and the largest interactions by size, then all ingredients at once with the paper's difference."""
+    """Main effects and the largest interactions by size, then the expert net of initial noise, and all at once."""
     shown = table[table["drawn"]]
-    alone, whole = shown[shown["effect"] != TOGETHER], shown[shown["effect"] == TOGETHER]
+    alone, whole = shown[shown["order"] > 0], shown[shown["order"] == 0]
     ranked = alone.sort_values("value", key=lambda size: -size.abs(), kind="stable")
     bars = [_bar(row) for part in (ranked, whole) for row in part.itertuples(index=False)]
     sweeps.forest(axes, bars)
@@ -135,13 +158,14 @@ def legend(drawing: Figure, found: Ingredients, request: Request) -> None:
         "effect and its 95 % interval",
         "the paper",
     ]
-    why = found.effects["not_estimable"].iloc[0]
+    interactions = int((found.effects["order"] > 1).sum())
     notes = [
         f"{request.scale_words}. (a) Mean with an ingredient minus mean without, averaged over the 8 combinations of the "
-        "others; ×: half of how much one's effect changes with the other. Student's t over seeds that have every cell; "
-        "Holm's p in the values. The expert comes with the artefact's fusion and clamps; fusing makes the initial σ "
-        "smaller by √2. Last line: last cell of (b) minus the first.",
-        f"Not estimable: {why}." * bool(why),
+        f"others; ×: half of how much one's effect changes with the other, the {INTERACTIONS} largest of {interactions}. Student's t "
+        "over seeds that have every cell; intervals not adjusted; Holm's p over all effects in the values. The expert comes with the artefact's fusion and clamps; "
+        f"fusing two equal experts also starts log σ lower by {NARROWING:.3f}, where the log-std factor lowers it by 1. "
+        f"Below the line: the expert's effect less {NARROWING:.3f} of the log-std effect (as if linear in log σ); last cell of (b) minus the first.",
+        sweeps.analysis_words(found.effects),
         sweeps.lost_words(found.arms),
     ]
     style.legend_below(drawing, handles, labels, " ".join(filter(None, notes)))

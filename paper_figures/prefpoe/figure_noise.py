@@ -1,10 +1,14 @@
-"""Corrupted advantages: returns by noise level, absolute and relative to each method's own level 0."""
+"""Corrupted advantages: returns by noise level, relative to each method's own level 0, and against PPO's relative loss.
+
+Methods are compared by the interval of the difference of their relative changes, never by whose own drop is significant:
+an arm with a smaller spread shows the same loss at a lower level.
+"""
 
 from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +18,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.effects import levels
-from analysis.statistics import improvement, improvement_interval
+from analysis.statistics import (
+    UNDEFINED,
+    Interval,
+    Scores,
+    improvement,
+    improvement_interval,
+    mean,
+    minimum_detectable_difference,
+    pooled_std,
+)
 from paper_figures import artifact, curves, style, sweeps
 from paper_figures.artifact import Request
 from paper_figures.style import LineStyle
@@ -22,6 +35,7 @@ from paper_figures.style import LineStyle
 NAME = "figure_noise"
 ENVIRONMENT = "HalfCheetah-v4"
 FACTOR, REFERENCE = "advantage_noise", 0.0
+BASELINE = "ppo"
 OFFSET, DOTS = 0.22, 0.07
 """Horizontal distances, in levels: between methods, and from seeds to their mean."""
 EMPTY = "no records yet"
@@ -38,68 +52,75 @@ def render(request: Request) -> None:
     table = values(sweeps.trained(request, "statistics", ENVIRONMENT), scores)
     artifact.write_values(table, request.output)
     artifact.write_csv(scores.assign(level=levels(scores)[FACTOR]), request.output)
-    with style.figure(4.9) as drawing:
-        a, b = drawing.subplots(2, 1, sharex=True)
+    with style.figure(6.5) as drawing:
+        a, b, c = drawing.subplots(3, 1, sharex=True)
         returns(a, table, scores)
         relative(b, table, scores)
+        against_baseline(c, table)
         about = f"{request.scale}, {sweeps.counts(table)}"
         style.panel_title(a, "a", "Return under noise", about)
         style.panel_title(b, "b", "Against no noise", about)
+        style.panel_title(c, "c", "Change minus PPO's", about)
         legend(drawing, table, request)
         style.save(drawing, request.output)
 
 
 def values(arms: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """A row for each method and level, levels ascending, with what they lose to the method's own level 0.
+    """A row for each method and level, levels ascending, with what it loses to its own level 0, and beside PPO's loss.
 
-    Columns: level, those of statistics that are about one arm, those of sweeps.difference, relative, relative_low,
-    relative_high (% of the mean at level 0, Fieller), below (whether the difference's interval lies below 0), breaks_at,
-    breaks (see `breaking`).
+    Columns: level, those of statistics that are about one arm, relative, relative_low, relative_high (% of the mean at
+    level 0, Fieller), detectable (% of that mean: the smallest true change found with 80 % power), beyond, beyond_low,
+    beyond_high (percentage points: relative minus PPO's at this level, see `difference_of_changes`).
     """
-    told = levels(arms)[FACTOR]
+    table = arms[list(sweeps.ARM)].assign(level=levels(arms)[FACTOR])
+    table = table.sort_values("level", kind="stable")
     parts = []
     for method in dict.fromkeys(arms["method"]):
-        own = arms[arms["method"] == method].assign(level=told).sort_values("level")
-        (reference,) = own[own["level"] == REFERENCE].to_dict("records")
-        rows = [_row(arm, reference, scores) for arm in own.to_dict("records")]
-        level, said = breaking(rows)
-        parts += [{**row, "breaks_at": level, "breaks": said} for row in rows]
+        for arm in table[table["method"] == method].to_dict("records"):
+            x, y = (_scored(scores, table, method, at) for at in (arm["level"], REFERENCE))
+            row: dict[str, Any] = {"level": arm["level"], **arm, "relative": improvement(x, y)}
+            if arm["level"] != REFERENCE:
+                row["relative_low"], row["relative_high"] = improvement_interval(x, y)
+                row["detectable"] = detectable(x, y)
+            if arm["level"] != REFERENCE and method != BASELINE:
+                pair = (_scored(scores, table, BASELINE, at) for at in (arm["level"], REFERENCE))
+                row |= _beyond((x, y), tuple(pair))
+            parts.append(row)
     return pd.DataFrame(parts)
 
 
-def _row(
-    arm: Mapping[str, Any], reference: Mapping[str, Any], scores: pd.DataFrame
-) -> dict[str, Any]:
-    row = {"level": arm["level"], **{name: arm[name] for name in sweeps.ARM}}
-    if arm["level"] == REFERENCE:
-        return {**row, "relative": 0.0 if arm["mean"] > 0 else math.nan, "below": False}
-    members, own = (sweeps.members_of(scores, each) for each in (arm, reference))
-    x, y = (part["score"].dropna().to_numpy(np.float64) for part in (members, own))
-    gap = sweeps.difference(members, own)
-    low, high = improvement_interval(x, y)
-    return {
-        **row,
-        **gap,
-        "relative": improvement(x, y),
-        "relative_low": low,
-        "relative_high": high,
-        "below": gap["difference_high"] < 0,
-    }
+def _scored(scores: pd.DataFrame, table: pd.DataFrame, method: str, level: float) -> Scores:
+    (arm,) = table[(table["method"] == method) & (table["level"] == level)].to_dict("records")
+    found: Scores = sweeps.members_of(scores, arm)["score"].dropna().to_numpy(np.float64)
+    return found
 
 
-def breaking(rows: Sequence[Mapping[str, Any]]) -> tuple[float, str]:
-    """Where a method breaks, and in words: the first level that is below its level 0 by the whole 95 % interval.
+def _beyond(own: tuple[Scores, ...], other: tuple[Scores, ...]) -> dict[str, float]:
+    low, high = difference_of_changes(own, other)
+    value = improvement(*own) - improvement(*other)
+    return {"beyond": value, "beyond_low": low, "beyond_high": high}
 
-    `rows` are the method's, levels ascending. A level before it whose interval is not known may be the first.
+
+def detectable(x: Scores, y: Scores) -> float:
+    """The smallest true change of the mean, in % of y's mean, that a 5 % t-test of x and y finds with 80 % power."""
+    smallest = minimum_detectable_difference(pooled_std(x, y), len(x), len(y))
+    return 100 * smallest / mean(y) if mean(y) > 0 else math.nan
+
+
+def difference_of_changes(own: Sequence[Scores], other: Sequence[Scores]) -> Interval:
+    """95 % interval of the difference of two relative changes, `own` minus `other`, in percentage points.
+
+    Each is (scores with noise, scores without). Fieller's intervals of the two changes, taken as independent, are
+    combined by the recovery of their variances (Zou and Donner 2008, Stat. Med. 27): each end of the difference is as
+    far away as the root of the sum of the squared distances to the ends that it takes. Unbounded where either is;
+    NaN where either is not defined.
     """
-    unknown = False
-    for row in rows:
-        if row["level"] == REFERENCE:
-            continue
-        if row["below"]:
-            return row["level"], f"breaks at {row['level']:g}" + " or before" * unknown
-        unknown = unknown or not math.isfinite(row["difference_high"])
-    return math.nan, "not known" if unknown else "does not break"
+    a, b = improvement(*own), improvement(*other)
+    (a_low, a_high), (b_low, b_high) = improvement_interval(*own), improvement_interval(*other)
+    if any(math.isnan(end) for end in (a_low, a_high, b_low, b_high)):
+        return UNDEFINED
+    below, above = math.hypot(a - a_low, b_high - b), math.hypot(a_high - a, b - b_low)
+    return Interval(a - b - below, a - b + above)
 
 
 def returns(axes: Axes, table: pd.DataFrame, scores: pd.DataFrame) -> None:
@@ -115,7 +136,7 @@ def returns(axes: Axes, table: pd.DataFrame, scores: pd.DataFrame) -> None:
 
 
 def relative(axes: Axes, table: pd.DataFrame, scores: pd.DataFrame) -> None:
-    """Panel (b): the same in per cent of the method's own mean at level 0, a ring where it breaks."""
+    """Panel (b): the same in per cent of the method's own mean at level 0."""
     axes.axhline(0, color=style.NOTE_COLOUR, lw=0.6, zorder=0)
     drawn = [pd.Series(dtype="float64")]
     for at, look, own in _methods(table):
@@ -125,12 +146,27 @@ def relative(axes: Axes, table: pd.DataFrame, scores: pd.DataFrame) -> None:
             members = sweeps.members_of(scores, arm)
             drawn.append(100 * (members["score"] / (base if base > 0 else math.nan) - 1))
             sweeps.dots(axes, drawn[-1], place - DOTS, look, vertical=True)
-            if arm["level"] == arm["breaks_at"]:
-                axes.plot(place, arm["relative"], "o", ms=7, mfc="none", mec=look.colour, mew=0.9)
     scored = scores["score"].notna().any()
     why = "no method has a positive mean\nwithout noise" if scored else EMPTY
     _limits(axes, pd.concat(drawn), table[["relative_low", "relative_high"]], why)
     axes.set_ylabel("change of the return (%)", labelpad=2)
+
+
+def against_baseline(axes: Axes, table: pd.DataFrame) -> None:
+    """Panel (c): each method's change minus PPO's at the same level; an interval without ends is a dotted line."""
+    axes.axhline(0, color=style.NOTE_COLOUR, lw=0.6, zorder=0)
+    for at, look, own in _methods(table):
+        _line(axes, at, own, ("beyond", "beyond_low", "beyond_high"), look)
+        endless = np.isinf(own["beyond_low"]) | np.isinf(own["beyond_high"])
+        for place in np.array(at)[endless.to_numpy()]:
+            axes.axvline(place, color=look.colour, ls=":", lw=0.9)
+    compared = table["beyond"].notna().any()
+    scored = table["n"].any()
+    why = "PPO, or every other method, has no\nchange against no noise" if scored else EMPTY
+    ends = table[["beyond_low", "beyond_high"]].to_numpy(np.float64)
+    inside = ends[np.isfinite(ends)] if compared else ends[:0]
+    _limits(axes, pd.Series([*table["beyond"].dropna(), *inside]), table[["beyond"]], why)
+    axes.set_ylabel("difference (points)", labelpad=2)
     axes.set_xlabel("noise in advantages (standard deviations of a rollout's)", labelpad=1.5)
     shown = sorted(set(table["level"]))
     axes.set_xticks(range(len(shown)), [f"{level:g}" for level in shown])
@@ -175,21 +211,30 @@ def _limits(axes: Axes, seeds: pd.Series, intervals: pd.DataFrame, why: str) -> 
 
 
 def legend(drawing: Figure, table: pd.DataFrame, request: Request) -> None:
-    """Every method with where it breaks, and how to read the figure."""
+    """Every method with the changes that it could have shown, and how to read the figure."""
     handles, labels = [], []
     for _, look, own in _methods(table):
         handles.append(Line2D([], [], color=look.colour, ls=look.dashes, marker="o", ms=3, lw=0.9))
-        where = own["breaks"].iloc[0].replace(" ", "\u00a0")
-        labels.append(f"{own['label'].iloc[0]}: {where}")
+        labels.append(f"{own['label'].iloc[0]}: {smallest_words(own)}")
     steps = request.steps[ENVIRONMENT]
     notes = [
-        f"{request.scale_words}; {ENVIRONMENT}, {steps:,} steps. Small dots: seeds; lines: 95 % intervals, of the mean "
-        "(Student's t), and of its change against the method's own level 0 (Fieller). A method breaks (ring) at the first "
-        "level where the 95 % Welch interval of the difference to its own level 0 lies below zero, not adjusted for "
-        "the number of levels. Noise is Gaussian, added after GAE; value targets are untouched.",
+        f"{request.scale_words}; {ENVIRONMENT}, {steps:,} steps. Small dots: seeds; lines: 95 % intervals, in (a) of the mean "
+        "(Student's t), in (b) of its change against the method's own level 0 (Fieller), in (c) of the difference of two such "
+        "changes (both Fieller's, combined by variance recovery; dotted: unbounded). Methods are compared in (c) only; no interval is adjusted for the number "
+        "of levels or methods. Below: the smallest true change in (b) that a 5 % test finds with 80 % power, over the levels. "
+        "Noise is Gaussian, added after GAE; value targets are untouched.",
         sweeps.lost_words(table),
     ]
     style.legend_below(drawing, handles, labels, " ".join(filter(None, notes)))
+
+
+def smallest_words(own: pd.DataFrame) -> str:
+    """The range over a method's levels of the changes that it could have shown."""
+    known = own["detectable"].dropna()
+    if known.empty:
+        return "detectable change not known"
+    low, high = (style.number(end, 0) for end in (known.min(), known.max()))
+    return f"can show {low} %" if low == high else f"can show {low} to {high} %"
 
 
 if __name__ == "__main__":

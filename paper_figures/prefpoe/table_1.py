@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 
 from paper_figures import tables
-from paper_figures.prefpoe import READINGS
 from paper_figures.tables import Column, Layout, Row
 
 LAYOUT = Layout(
@@ -27,7 +26,6 @@ LAYOUT = Layout(
         Column("LunarLanderContinuous-v2", "return", "LunarLanderContinuous-v2"),
         Column("Ant-v4", "return", "Ant-v4"),
     ),
-    readings=READINGS,
     notes=('The paper heads the LunarLanderContinuous-v2 column "LunarLander-v2".',),
 )
 

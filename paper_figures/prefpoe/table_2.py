@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 
 from paper_figures import tables
-from paper_figures.prefpoe import READINGS
 from paper_figures.tables import Column, Layout, Row
 
 LAYOUT = Layout(
@@ -26,7 +25,6 @@ LAYOUT = Layout(
         Column("Improvement", "improvement", "HalfCheetah-v4"),
         Column("Stability (CV)", "cv", "HalfCheetah-v4"),
     ),
-    readings=READINGS,
 )
 
 

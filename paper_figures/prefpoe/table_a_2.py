@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 
 from paper_figures import tables
-from paper_figures.prefpoe import READINGS
 from paper_figures.tables import Column, Layout, Row
 
 ENVIRONMENTS = {"HalfCheetah-v4": "6", "Ant-v4": "8", "LunarLanderContinuous-v2": "2"}
@@ -25,7 +24,6 @@ LAYOUT = Layout(
         Column("Std Dev", "std"),
         Column("CV", "cv"),
     ),
-    readings=READINGS,
     facts=("Action Dim",),
 )
 

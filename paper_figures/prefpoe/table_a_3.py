@@ -20,14 +20,15 @@ from analysis.load import STATUSES
 from analysis.statistics import coefficient_of_variation, mean, std
 from paper_figures import artifact, style, tables
 from paper_figures.artifact import Request
-from paper_figures.prefpoe import OTHERS, OWN, READINGS
+from paper_figures.prefpoe import OTHERS, OWN
+from paper_figures.prefpoe.checkpoint import STUDY, populations
 from paper_figures.prefpoe.studies import Deployment
 from paper_figures.tables import Block
 
 Floats = NDArray[np.float64]
 
-NAME, PLACE, ENVIRONMENT, STUDY = "table_a_3", "Table A.3", "HalfCheetah-v4", "deployment"
-ARMS = (*READINGS, *READINGS.values())
+NAME, PLACE, ENVIRONMENT = "table_a_3", "Table A.3", "HalfCheetah-v4"
+ARMS = ("prefpoe_released", "prefpoe")
 MULTI, SINGLE = "Episode Returns (Multi-seed)", "Episode Returns (Single model)"
 VALUE, ACTION = "Value Function Estimates", "Action Values (Mean)"
 RANGE, CV, REWARD = "Performance Range", "Coefficient of Variation", "Reward per step (added)"
@@ -220,7 +221,8 @@ def notes(request: Request, table: pd.DataFrame) -> tuple[str, ...]:
         f"{request.plan.scale_of(request.scale, request.experiment).evaluation_episodes} episodes. "
         f"{EVALUATION}: the policy of training seed {settings.seed} alone, its score for each of "
         f"{len(settings.evaluation_seeds)} evaluation seeds the mean of {settings.episodes_per_seed} episodes; the spread says how much "
-        "one policy's score varies with the environment's first states, nothing about training.",
+        "one policy's score varies with the environment's first states, nothing about training. "
+        f"{populations(request)}",
         f"Single model, value estimates, actions: the policy of training seed {settings.seed}, "
         f"{settings.episodes} episodes, deterministic, observation statistics frozen. Value estimates are in units "
         "of the normalised reward. Actions are of all dimensions together; applied: clipped to the bounds. "

@@ -1,8 +1,6 @@
-"""Failure signatures: which arms diverge, collapse, drift apart, or break the bound on the fused variance.
+"""Failure signatures: which arms diverge, collapse, drift apart, grow too wide, or break the bound on the fused variance.
 
-Not in the paper. The signatures are those of a third-party summary of it ("entropy collapse: preference entropy drops
-to near-zero immediately", "numerical instability: Σ_fused becomes non-positive definite", "excessive divergence:
-mean difference > 15 %"); where it gives no number, `THRESHOLDS` sets one.
+Not in the paper; what counts as a signature, and why, stands in `signatures.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +8,6 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,33 +20,23 @@ from envs.registry import ENVIRONMENTS
 from paper_figures import artifact, style, tables, traces
 from paper_figures.artifact import Request
 from paper_figures.curves import Floats
+from paper_figures.prefpoe.signatures import (
+    FAR,
+    IMMEDIATELY,
+    NEAR_ZERO,
+    ROUNDING,
+    WIDE,
+    clamped_within,
+    outside_when_wide,
+    widest_trace,
+)
 from paper_figures.tables import Block
 from paper_figures.traces import Quantity
 
 NAME = "table_failures"
 
-
-@dataclass(frozen=True)
-class Threshold:
-    """A number beyond which something counts as a signature, and where it is from."""
-
-    value: float
-    source: str
-
-
-NEAR_ZERO = Threshold(
-    0.5,
-    'nats: the summary says "near-zero" without a number; half a nat is the most that rounds to 0, and entropies '
-    "below 0, which a density may have, count too",
-)
-IMMEDIATELY = Threshold(
-    0.1, 'of the steps: the summary says "immediately" without a number; ours is the first tenth'
-)
-FAR = Threshold(0.15, 'of the norm of the main mean: the summary\'s "mean difference > 15 %"')
-ROUNDING = Threshold(
-    1e-6, "of the bound: ten times the rounding of single precision, in which arms are trained"
-)
 DIFFERENCE = Quantity("main_difference", per=("main_mean_norm",))
+TRACE = Quantity("fused_trace")
 EXCESS = Quantity("trace_excess", per=("main_trace", "preference_trace"))
 MEMBER = {
     "environment": "object",
@@ -59,7 +46,7 @@ MEMBER = {
     "status": "object",
     "diverged_at": "float64",
     "bins": "int64",
-    "broken": "float64",
+    "wide": "float64",
     "early_bins": "float64",
     "early_near_zero": "float64",
     "near_zero": "float64",
@@ -69,7 +56,7 @@ MEMBER = {
     "exceeded": "float64",
 }
 """Columns of `per_member`; those that count bins, and differences, are NaN where they mean nothing."""
-COUNTS = ("bins", "broken", "early_bins", "early_near_zero", "near_zero", "exceeded")
+COUNTS = ("bins", "wide", "early_bins", "early_near_zero", "near_zero", "exceeded")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -107,8 +94,8 @@ def _on(request: Request, environment: str) -> pd.DataFrame:
 def per_member(scores: pd.DataFrame, diagnostics: pd.DataFrame, steps: int) -> pd.DataFrame:
     """What each member shows of every signature; columns of `MEMBER` without the label.
 
-    `bins` counts its bins of updates while it learned, `broken` those in which a diagnostic is not finite
-    or tr Σ_fused is not positive, `early_bins` those in the first `IMMEDIATELY`, `early_near_zero` and `near_zero`
+    `bins` counts its bins of updates while it learned, `wide` those in which the trace of the acting policy's
+    covariance (tr Σ_fused, or tr Σ_main without fusion) is above `widest_trace`, `early_bins` those in the first `IMMEDIATELY`, `early_near_zero` and `near_zero`
     those with a preference entropy below `NEAR_ZERO`, `exceeded` those with a trace over the bound.
     """
     rows = []
@@ -118,20 +105,19 @@ def per_member(scores: pd.DataFrame, diagnostics: pd.DataFrame, steps: int) -> p
         own = arm[arm["seed"] == seed].sort_values("step")
         who = {key: member[key] for key in ("environment", "method", "seed", "status")}
         ended = {"diverged_at": member["diverged_at"], "bins": len(own)}
-        reported = [name for name in own.columns[arm.notna().any()] if name not in who]
-        signs = _signs(method, own, reported, steps) if len(own) else {}
+        signs = _signs(member["environment"], method, own, steps) if len(own) else {}
         rows.append({**who, **ended, **signs})
     return pd.DataFrame(rows, columns=[name for name in MEMBER if name != "label"])
 
 
-def _signs(method: str, own: pd.DataFrame, reported: Sequence[str], steps: int) -> dict[str, float]:
+def _signs(environment: str, method: str, own: pd.DataFrame, steps: int) -> dict[str, float]:
     """The signatures of one member that has diagnostics; only those that mean something for its method."""
     settings = METHODS[method].settings
     assert isinstance(settings, PrefPoE)
-    numbers = own[list(reported)].select_dtypes("number").to_numpy(np.float64)
-    finite = np.isfinite(numbers).all(axis=1)
-    positive = own["fused_trace"] > 0 if "fused_trace" in reported else finite
-    signs = {"broken": float((~(finite & positive)).sum())}
+    signs: dict[str, float] = {}
+    trace = TRACE.of(own).to_numpy()
+    if not np.isnan(trace).all() and not clamped_within(environment, settings):
+        signs |= {"wide": float((trace > widest_trace(environment)).sum())}
     step = own["step"].to_numpy()
     if settings.preference_coefficient or settings.consistency_coefficient:
         low = own["preference_entropy"].to_numpy() < NEAR_ZERO.value
@@ -193,7 +179,7 @@ def block(table: pd.DataFrame, request: Request) -> Block:
             arm["label"],
             _members(arm),
             f"{arm['bins']}",
-            _share(arm["broken"], arm["bins"]),
+            _share(arm["wide"], arm["bins"]),
             _share(arm["early_near_zero"], arm["early_bins"]),
             _share(arm["near_zero"], arm["bins"]),
             _difference(arm, "final"),
@@ -202,7 +188,14 @@ def block(table: pd.DataFrame, request: Request) -> Block:
         )
         for arm in table.to_dict("records")
     ]
-    heads = ("Environment", "Arm", "members", "bins", "not finite", "entropy near zero, early")
+    heads = (
+        "Environment",
+        "Arm",
+        "members",
+        "bins",
+        "wider than range",
+        "entropy near zero, early",
+    )
     more = ("entropy near zero", "means apart, final", "means apart, peak", "bound exceeded")
     return Block(request.title, (), (*heads, *more), tuple(rows), 2, notes(request))
 
@@ -237,14 +230,19 @@ def _when(arm: dict[str, Any]) -> str:
 def notes(request: Request) -> tuple[str, ...]:
     """What a row counts, and every threshold with its source."""
     sizes = {ENVIRONMENTS[name].action.size for name in request.steps}
+    limits = ", ".join(f"{widest_trace(name):g} on {name}" for name in request.steps)
     spread = ", ".join(f"{_std_at(NEAR_ZERO.value, size):.2f}" for size in sorted(sizes))
     return (
-        f"{request.scale_words}. The signatures are those that a third-party summary of the paper lists; the paper has none. "
+        f"{request.scale_words}. Most signatures are those that a third-party summary of the paper lists; the paper has none. "
         "bins: bins of updates that ended before their member diverged, all members together; percentages are of these, and a "
         "diagnostic is averaged in each. A dash: nothing recorded yet, or it means nothing for the arm (no fusion, no "
-        "product, or a preference expert that nothing trains).",
-        "diverged: a loss or gradient was not finite, and the member stopped learning. not finite: in a bin before that, some "
-        "diagnostic is not finite, or the trace of the fused covariance is not positive.",
+        "product, a preference expert that nothing trains, or a clamp that rules it out).",
+        "diverged: a loss or gradient was not finite, and the member stopped learning. The bin in which that "
+        "happened is not among its bins.",
+        "wider than range: the trace of the covariance of the policy that acts (the fused one, or the main one without fusion), averaged over "
+        f"the states and updates of a bin, is above {WIDE.value:g} {WIDE.source}; here {limits}. With such a deviation in each dimension at least "
+        f"{style.percent(100 * outside_when_wide())} of its actions lie outside the range, wherever its mean is. A dash for an arm whose clamp on "
+        "the fused deviation keeps it within.",
         f"entropy near zero: preference entropy below {NEAR_ZERO.value:g} {NEAR_ZERO.source}. It is the entropy of a Gaussian with "
         f"standard deviation {spread} in every action dimension. early: in the first {IMMEDIATELY.value:g} {IMMEDIATELY.source}.",
         "means apart: the norm of fused mean minus main mean over the norm of the main mean, a ratio of averages in a bin; mean over members, and "

@@ -41,7 +41,7 @@ COLUMNS = {
     "paper": "object",
 }
 """Columns of the values: a row for each quantity and arm; `overhead` in percent over the arm `against`, an arm with two
-such comparisons having two rows; `low` and `high` its 95 % interval over rounds, where it is measured in rounds."""
+such comparisons having two rows; `low` and `high` its 95 % interval over rounds within one process, where it is measured in rounds."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -129,7 +129,10 @@ def values(quantity: Quantity) -> Iterator[dict[str, Any]]:
 
 
 def over(x: Floats, base: str, samples: Mapping[str, Floats]) -> dict[str, Any]:
-    """By how many percent x [n] is above the arm `base`, round by round, and the mean's 95 % interval."""
+    """By how many percent x [n] is above the arm `base`, round by round, and the mean's 95 % t interval.
+
+    Rounds are of one process for each arm, so that the interval holds nothing that differs between processes.
+    """
     percent = 100 * (x / samples[base] - 1)
     low, high = mean_interval(percent)
     return {"against": base, "overhead": mean(percent), "low": low, "high": high}
@@ -185,7 +188,8 @@ def notes(record: StudyRecord | None, request: Request) -> tuple[str, ...]:
         f"{settings.environments[0]}, a process for each arm and mode, one thread; processes take turns for "
         f"{settings.rounds} rounds, each {settings.iterations} × collecting and updating "
         f"({changed or 'own settings'}), after one that does not count. Times: mean ± standard deviation (ddof = 1) over rounds; overheads compare arms "
-        "round by round, in brackets the 95 % t interval of their mean.",
+        "round by round, in brackets the 95 % t interval of their mean: the spread over rounds within one process; not an interval for a new "
+        f"process. {timed(settings, request.plan.studies[STUDY].methods)}",
         "Most allocated by a gradient step: what torch books beyond parameters, moments and rollout, of a minibatch "
         "as training has it. The process holds libraries, simulator and compiler too. What the paper counts as memory "
         f"and time is not stated{device}.",
@@ -203,6 +207,19 @@ def notes(record: StudyRecord | None, request: Request) -> tuple[str, ...]:
                 f"Asked to run {mode}, processes ran {ran}: torch.compile does not work there."
             )
     return tuple(said)
+
+
+def timed(settings: Overhead, methods: Sequence[str]) -> str:
+    """What one round consists of, in words: steps and minibatches, which may differ between methods."""
+    found = []
+    for method in methods:
+        own = {**METHODS[method].settings.model_dump(), **settings.overrides}
+        steps, minibatches = own["environments"] * own["rollout_steps"], own["minibatches"]
+        found.append(
+            f"{settings.iterations * steps:,} environment steps and, {settings.iterations} × {own['epochs']} epochs, {minibatches} "
+            f"minibatches of {steps // minibatches}"
+        )
+    return f"A round is {' or '.join(dict.fromkeys(found))}, without evaluation and records."
 
 
 if __name__ == "__main__":

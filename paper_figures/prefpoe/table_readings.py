@@ -21,7 +21,7 @@ from analysis.statistics import mean, std
 from paper_figures import artifact, style, sweeps, tables
 from paper_figures.artifact import Request
 from paper_figures.prefpoe.equilibrium import entropy_pull, resting_share, settings_of
-from paper_figures.prefpoe.released import SOURCE, deviations, gaussian_entropy
+from paper_figures.prefpoe.released import README, SOURCE, deviations, gaussian_entropy
 from paper_figures.tables import Block
 
 NAME = "table_readings"
@@ -29,12 +29,12 @@ ENVIRONMENT, METHOD = "HalfCheetah-v4", "prefpoe_released"
 MAIN_LOG_STD = (-1.504095, -1.988346, -1.096144, -2.038998, -1.542135, -1.162484)
 PREFERENCE_LOG_STD = (0.695320, 0.695035, 0.695417, 0.696134, 0.694852, 0.695145)
 """The released checkpoint's free log-stds by action dimension, `actor_logstd` and `preference_logstd` of `SOURCE`."""
-CHECKPOINT_RETURN, PAPER_RETURN = "table_a_3.multi_seed", "table_1.half_cheetah.prefpoe"
+PAPER_RETURNS = {"Table 1": "table_1.half_cheetah.prefpoe", "Table A.3": "table_a_3.multi_seed"}
 PAPER_ENTROPIES = {
     "preference_entropy": "appendix_b_1.pref_entropy.late",
     "fused_entropy": "appendix_b_1.fused_entropy",
 }
-"""The claims that stand in the paper's row."""
+"""The claims that stand in the paper's row, returns by where they are printed."""
 FACTORS: dict[str, dict[Any, str]] = {
     "detach_fused": {False: "reaches", True: "stopped"},
     "detach_encoder": {False: "reaches", True: "stopped"},
@@ -125,11 +125,11 @@ def references(request: Request) -> list[dict[str, Any]]:
     """The rows of the paper and of the checkpoint: their quantities as numbers, what is printed of them as text."""
     said = {claim.id: claim.value for claim in load_claims(request.folder)}
     paper = {name: said[claim] for name, claim in PAPER_ENTROPIES.items()}
+    returns = "; ".join(f"{said[claim]} ({place})" for place, claim in PAPER_RETURNS.items())
     return [
-        {"row": "the paper's text", "printed_return": said[PAPER_RETURN]}
+        {"row": "the paper's text", "printed_return": returns}
         | {f"printed_{name}": text for name, text in paper.items()},
-        {"row": "released checkpoint", "printed_return": said[CHECKPOINT_RETURN]}
-        | checkpoint_state(),
+        {"row": "released checkpoint", **checkpoint_state()},
     ]
 
 
@@ -166,6 +166,7 @@ def block(table: pd.DataFrame, request: Request) -> Block:
     )
     readings = table[table["n"].notna()]
     clamp = checkpoint_state()["preference_std"]
+    multi_seed = str(request.claims[PAPER_RETURNS["Table A.3"]].value)
     notes = (
         f"{request.scale_words}. PrefPoE (released artefact) on {ENVIRONMENT}, mean ± standard deviation (ddof = 1) "
         "over seeds. Reading 1 is the one trained everywhere else; readings differ in nothing but the three columns.",
@@ -173,7 +174,9 @@ def block(table: pd.DataFrame, request: Request) -> Block:
         "dimensions, as the entropies (in nats) give it; preference share: of the fused precision; distance: root of the "
         "summed squares of ln(std / std of the checkpoint) of the two experts, averaged over seeds (0.69: one std twice as large).",
         f"Released checkpoint: its log-stds ({SOURCE}); the preference std is at the artefact's upper clamp of {clamp:g}. "
-        "Its return is what Table A.3 prints. Which hyperparameters within Table A.1 it was trained with is not known, so a "
+        f"No return stands in its row: the paper prints {_spaced(multi_seed)} over ten random initialisations (Table A.3), the release's README "
+        f"{_spaced(README.text)} for the same metric, and the release's script evaluates this one checkpoint under ten seeds; which "
+        "policy either number is of is not known. Which hyperparameters within Table A.1 it was trained with is not known, so a "
         "reading that ends elsewhere may still be the authors', with other hyperparameters.",
         "Under every one of these readings the losses balance at a share of λ(1 − α w_pref / w_cons), here "
         f"{100 * resting_share(settings_of(METHOD)):.0f} % (paper_figures/prefpoe/equilibrium.py); from α w_pref = w_cons on nothing holds the "
@@ -193,10 +196,16 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 def _line(row: Mapping[str, Any]) -> tuple[str, ...]:
     if pd.isna(row["n"]):
         state = [_printed(row, name) for name in STATE]
-        return (row["row"], "", "", "", row["printed_return"].replace("±", " ± "), *state)
+        said = row["printed_return"]
+        score = _spaced(said) if isinstance(said, str) else style.MISSING
+        return (row["row"], "", "", "", score, *state)
     told = [names[row[factor]] for factor, names in FACTORS.items()]
     state = [_number(row[name], row[f"{name}_spread"]) for name in STATE]
     return (row["row"], *told, sweeps.score(row), *state)
+
+
+def _spaced(printed: str) -> str:
+    return printed.replace("±", " ± ")
 
 
 def _printed(row: Mapping[str, Any], name: str) -> str:

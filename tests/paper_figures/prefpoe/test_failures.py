@@ -12,7 +12,7 @@ import pytest
 from algorithms.cell import load_plan
 from algorithms.settings import METHODS, PrefPoE
 from analysis.report import read_markdown
-from paper_figures.prefpoe import table_failures
+from paper_figures.prefpoe import signatures, table_failures
 from tests.paper_figures.prefpoe.test_traces import PAPER, PLAIN, draw, write_experiment
 
 STEPS = 2_000_000
@@ -66,15 +66,31 @@ def test_a_bound_is_exceeded_beyond_rounding_only() -> None:
     assert found["exceeded"] == 2
 
 
-def test_a_bin_is_broken_where_something_is_not_finite_or_no_variance_is_left() -> None:
-    found = member(
-        "prefpoe",
-        bins(
-            entropy=[1.0, np.inf, np.nan, 1.0, 1.0],
-            fused_trace=[1.0, 1.0, 1.0, 0.0, 1e-30],
-        ),
-    )
-    assert found["broken"] == 3
+def test_a_policy_is_wide_where_its_deviation_exceeds_the_range_of_actions() -> None:
+    """HalfCheetah-v4 has six dimensions from −1 to 1: 6 × 2² = 24."""
+    found = member("prefpoe", bins(fused_trace=[1.5, 24.0, 24.1, 30_200.0, np.inf]))
+    assert found["wide"] == 3
+
+
+def test_the_range_of_actions_is_the_environments_own() -> None:
+    assert signatures.widest_trace("HalfCheetah-v4") == 24
+    assert signatures.widest_trace("Ant-v4") == 8 * 2**2
+    assert np.isnan(signatures.widest_trace("CartPole-v1"))
+
+
+def test_a_deviation_as_wide_as_the_range_leaves_little_within_it() -> None:
+    draws = np.random.default_rng(2).normal(0.0, 2.0, 200_000)
+    assert signatures.outside_when_wide() == pytest.approx(np.mean(np.abs(draws) > 1), abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("method", "limited"),
+    [("prefpoe", False), ("prefpoe_released", True), ("preference_network_clamped", False)],
+)
+def test_a_clamp_on_the_fused_policy_rules_a_wide_one_out(method: str, limited: bool) -> None:
+    """The artefact's clamp is at 2 = high − low; without fusion it does not hold the policy that acts."""
+    found = member(method, bins(fused_trace=[25.0] * 5))
+    assert np.isnan(found["wide"]) if limited else found["wide"] == 5
 
 
 @pytest.mark.parametrize(
@@ -102,7 +118,11 @@ def rows_of(stem: Path) -> dict[str, tuple[str, ...]]:
 
 def test_the_table_counts_members_and_bins(tmp_path: Path) -> None:
     collapsed = bins(preference_entropy=[0.1] * 5, main_difference=[0.05, 0.05, 0.05, 0.05, 0.1])
-    far = bins(main_difference=[0.2, 0.05, 0.05, 0.05, 0.05], trace_excess=[0.1, -1, -1, -1, -1])
+    far = bins(
+        main_difference=[0.2, 0.05, 0.05, 0.05, 0.05],
+        trace_excess=[0.1, -1, -1, -1, -1],
+        fused_trace=[1, 1, 1, 3400, 3400],
+    )
     rows = {("prefpoe", 0): collapsed, ("prefpoe", 10): far, ("prefpoe", 42): bins()}
     experiments = write_experiment(tmp_path, rows, diverged={("prefpoe", 42): 1_000_000})
     stem = draw("table_failures", experiments, tmp_path / "out")
@@ -118,7 +138,7 @@ def test_the_table_counts_members_and_bins(tmp_path: Path) -> None:
     assert found["PrefPoE (equations)"] == (
         "2 done, 1 diverged (at 1,000,000), 2 missing",
         "12",
-        "0.0%",
+        f"{100 * 2 / 12:.1f}%",
         "33.3%",
         f"{100 * 5 / 12:.1f}%",
         "15.0% (1 of 2)",
@@ -140,10 +160,12 @@ def test_every_threshold_is_printed_with_its_source(tmp_path: Path) -> None:
     (table,) = read_markdown(stem.with_suffix(".md").read_text(encoding="utf-8"))
     notes = " ".join(table.notes)
     thresholds = [
-        getattr(table_failures, name) for name in ("NEAR_ZERO", "IMMEDIATELY", "FAR", "ROUNDING")
+        getattr(signatures, name)
+        for name in ("NEAR_ZERO", "IMMEDIATELY", "FAR", "ROUNDING", "WIDE")
     ]
-    assert [each.value for each in thresholds] == [0.5, 0.1, 0.15, 1e-6]
+    assert [each.value for each in thresholds] == [0.5, 0.1, 0.15, 1e-6, 1.0]
     for each in thresholds:
         assert f"{each.value:g} {each.source}" in notes
+    assert "here 24 on HalfCheetah-v4" in notes
     # exp(0.5 / 6) / √(2πe), six action dimensions
     assert "standard deviation 0.26 in every" in notes

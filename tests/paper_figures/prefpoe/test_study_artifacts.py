@@ -245,6 +245,13 @@ def test_table_a_3_says_what_is_missing(state: str, words: list[str], draw: Draw
     assert [word for word in words if word not in " ".join(text.split())] == []
 
 
+def test_the_checkpoint_and_the_training_seeds_are_told_apart(draw: Draw) -> None:
+    text = " ".join(draw("table_a_3", "complete").with_suffix(".md").read_text("utf-8").split())
+    assert "The checkpoint is of training seed 0 of experiment ablation; " in text
+    assert "of experiment stability, which trained seeds 0, 42, 123 anew in another" in text
+    assert "not bitwise equal to those of ablation" in text
+
+
 def test_overheads_are_paired_by_round(draw: Draw) -> None:
     stem = draw("table_overhead", "complete")
     table = pd.read_parquet(stem.with_suffix(".parquet"))
@@ -272,7 +279,13 @@ def test_overheads_are_paired_by_round(draw: Draw) -> None:
         "time": "15%",
     }
     text = stem.with_suffix(".md").read_text(encoding="utf-8")
-    for words in ("| +10.5% |", "Asked to run compiled, processes ran eager", "load average 0.5"):
+    for words in (
+        "| +10.5% |",
+        "Asked to run compiled, processes ran eager",
+        "load average 0.5",
+        "spread over rounds within one process; not an interval for a new process",
+        "A round is 512 environment steps and, 1 × 10 epochs, 8 minibatches of 64, without evaluation",
+    ):
         assert words in " ".join(text.split())
 
 
