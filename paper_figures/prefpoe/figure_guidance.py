@@ -52,8 +52,8 @@ LAYOUT = Layout(
         "positive, whatever the advantages are; grey: 0. (b) and (c) are about the "
         "bound after the paper's Eq. 5, tr Σ_fused ≤ min(tr Σ_main, tr Σ_pref): (b) is the ratio of averaged traces, above 1 (grey) "
         "where the bound does not hold on average; (c) the largest tr Σ_fused − min(…) of any state in a minibatch, over the "
-        "averaged bound: above 0 (grey) where it does not hold in some state. ▲: a seed beyond the bound by more than rounding. (d) is λσ_pref⁻² / (λσ_pref⁻² + σ_main⁻²); dotted: λ(1 − α w_pref / w_cons), where the losses' gradients on both experts' σ "
-        "both vanish, whatever L_PPO is (paper_figures/prefpoe/equilibrium.py). All are averaged over the updates of a bin."
+        "averaged bound: above 0 (grey) where it does not hold in some state. ▲: a seed beyond the bound by more than rounding. (d) is λσ_pref⁻² / (λσ_pref⁻² + σ_main⁻²); dotted: λ(1 − α w_pref / w_cons), where the losses' gradients on the two σ "
+        "vanish together, whatever L_PPO is (paper_figures/prefpoe/equilibrium.py). All are averaged over the updates of a bin."
     ),
 )
 
