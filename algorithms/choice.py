@@ -100,10 +100,10 @@ def require_choice(header: dict[str, Any], shard: Shard, records: Path, path: Pa
                 f"{folder}: has other contents since {choice_path(records, shard.cell)} was chosen from it; delete "
                 "that file and what was trained from it to choose again"
             )
-    now = provenance_of(with_choice(shard, records), records)
+    now = provenance_of(replace(shard, chosen=choice.setting), records)["choice"]
     recorded = header["provenance"].get("choice")
-    if now.get("choice") != recorded:
+    if now != recorded:
         raise RecordError(
-            f"{path}: choice: trained with {recorded}, but the sweep now says {now.get('choice')}; "
+            f"{path}: choice: trained with {recorded}, but the sweep now says {now}; "
             "delete the record to train it again"
         )

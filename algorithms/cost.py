@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -30,6 +29,7 @@ from algorithms.checkpoint import TrainingState
 from algorithms.methods.ppo import Batch
 from algorithms.population import Population
 from algorithms.progress import Progress
+from algorithms.records import peak_memory_mb
 from algorithms.rollout import Collector, Episodes, minibatches
 from algorithms.specification import SpecificationError
 
@@ -81,12 +81,6 @@ def update_bytes(
     return most
 
 
-def peak_mb() -> float:
-    """The largest resident size that this process has had, in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
-
-
 def serve(shard: Shard, mode: train.Mode, rounds: int) -> None:
     """Train and measure `shard` as lines on standard input ask; see the module's docstring."""
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers, tempfile.TemporaryDirectory() as f:
@@ -96,7 +90,7 @@ def serve(shard: Shard, mode: train.Mode, rounds: int) -> None:
             answers.write(json.dumps(answer) + "\n")
             answers.flush()
 
-        loaded = peak_mb()
+        loaded = peak_memory_mb()
         state, population = train.prepare(shard, Path(f), train.Resources(mode=mode))
         progress = Progress(shard, Path(f), bar=False)
         population = train.warm_up(population, state, progress)
@@ -110,7 +104,7 @@ def serve(shard: Shard, mode: train.Mode, rounds: int) -> None:
             say(seconds=time.perf_counter() - wall, cpu_seconds=time.process_time() - cpu)
         if not sys.stdin.readline():
             return
-        peak = peak_mb()  # before the profiler needs memory of its own
+        peak = peak_memory_mb()  # before the profiler needs memory of its own
         collector = Collector(shard, 0, state.normalizer, Episodes(), 1)
         rollout = collector.collect(population, state.learners, shard.cell.iterations - 1)
         update = update_bytes(population, state, rollout, shard.cell.iterations - 1)

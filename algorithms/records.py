@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import os
 import platform
+import resource
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -236,6 +238,12 @@ def binned(
     if count is not None:
         table[count] = grouped.size().astype(np.int32)
     return table.reset_index()
+
+
+def peak_memory_mb() -> float:
+    """The largest resident size that this process has had, in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 @cache

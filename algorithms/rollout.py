@@ -174,6 +174,17 @@ class Collector:
         return advantage
 
 
+def fresh_normalizer(population: Population) -> Normalizer:
+    """Running statistics that have seen nothing, one set for each environment of each member."""
+    settings = population.settings
+    return Normalizer.create(
+        population.hyper["gamma"].double().cpu().numpy().repeat(settings.environments),
+        population.cell.world.observation_size,
+        settings.normalize_observations,
+        settings.normalize_rewards,
+    )
+
+
 def minibatches(shard: Shard, iteration: int) -> Tensor:
     """Which transitions each update of the iteration sees: [updates, P, B], a new shuffle every epoch."""
     settings = shard.cell.settings

@@ -7,7 +7,6 @@ python -m algorithms.train --paper paper_figures/prefpoe --scale quick --shard 1
 from __future__ import annotations
 
 import argparse
-import resource
 import sys
 import time
 import traceback
@@ -39,10 +38,9 @@ from algorithms.checkpoint import TrainingState
 from algorithms.choice import provenance_of, with_choice
 from algorithms.evaluate import evaluate
 from algorithms.header import CURVE, DIAGNOSTICS, EVALUATION, HEADER, RecordError, read_header
-from algorithms.normalize import Normalizer
 from algorithms.population import Population, compiler_missing, should_compile
 from algorithms.progress import Progress
-from algorithms.rollout import Collector, Episodes, minibatches
+from algorithms.rollout import Collector, Episodes, fresh_normalizer, minibatches
 from algorithms.settings import METHODS
 from algorithms.specification import SpecificationError, explain
 
@@ -94,19 +92,12 @@ def train(shard: Shard, folder: Path, scratch: Path, on: Resources, bar: bool = 
 
 def prepare(shard: Shard, scratch: Path, on: Resources) -> tuple[TrainingState, Population]:
     """The population, and its state: fresh, or where the last finished segment left it."""
-    settings, members = shard.cell.settings, len(shard.members)
+    members = len(shard.members)
     compiled = decide_mode(shard, on.mode) == "compiled"
     population = Population(shard, torch.device(on.device), compiled)
-    gamma = population.hyper["gamma"].double().cpu().numpy().repeat(settings.environments)
-    normalizer = Normalizer.create(
-        gamma,
-        shard.cell.world.observation_size,
-        settings.normalize_observations,
-        settings.normalize_rewards,
-    )
     state = TrainingState(
         population.learners(),
-        normalizer,
+        fresh_normalizer(population),
         Episodes(),
         np.zeros(members, dtype=np.int64),
         np.full(members, -1, dtype=np.int64),
@@ -262,7 +253,6 @@ def weights(population: Population, state: TrainingState) -> dict[str, np.ndarra
 def how_it_ran(shard: Shard, state: TrainingState, on: Resources) -> dict[str, Any]:
     """Time, machine, versions and commit of this run."""
     steps = shard.cell.iterations * shard.cell.settings.batch_size * len(shard.members)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "started": state.started,
         "wall_seconds": round(state.wall_seconds, 3),
@@ -273,7 +263,7 @@ def how_it_ran(shard: Shard, state: TrainingState, on: Resources) -> dict[str, A
         "mode": state.mode,
         "device": on.device,
         "threads": on.threads,
-        "peak_memory_mb": round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1),
+        "peak_memory_mb": round(records.peak_memory_mb(), 1),
         **records.environment_provenance(),
     }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,6 +13,7 @@ from algorithms.evaluate import Episode, Moment, play
 from algorithms.normalize import Normalizer
 from algorithms.population import Learners, Population
 from algorithms.records import Record
+from algorithms.rollout import fresh_normalizer
 from algorithms.specification import SpecificationError
 
 
@@ -56,14 +56,9 @@ def read_member(shard: Shard, record: Record, seed: int) -> Trained:
     population = Population(
         replace(shard, members=(shard.members[index],)), torch.device("cpu"), compiled=False
     )
-    settings = shard.cell.settings
-    normalizer = Normalizer.create(
-        np.full(settings.environments, settings.gamma),
-        shard.cell.world.observation_size,
-        settings.normalize_observations,
-        settings.normalize_rewards,
-    )
-    own = slice(index * settings.environments, (index + 1) * settings.environments)
+    normalizer = fresh_normalizer(population)
+    copies = shard.cell.settings.environments
+    own = slice(index * copies, (index + 1) * copies)
     normalizer.observations.mean = arrays["observation.mean"][own]
     normalizer.observations.variance = arrays["observation.variance"][own]
     status = str(record.meta["members"][index]["status"])

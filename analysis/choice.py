@@ -44,12 +44,11 @@ def choose(cell: Cell, records: Path, scratch: Path) -> Choice:
         ):
             scores.setdefault(tuple(member.setting.items()), []).append(float(score))
     candidates = tuple(_candidate(dict(setting), found) for setting, found in scores.items())
-    able = [candidate for candidate in candidates if not math.isnan(_mean(candidate))]
-    if not able:
+    best = max(candidates, key=_rank)
+    if best.mean is None:
         raise RecordError(
             f"{records}: every setting of {sweep.experiment} has members without a score"
         )
-    best = max(able, key=_mean)
     return Choice(
         sweep=sweep.hash,
         records=checksums,
@@ -70,8 +69,8 @@ def _candidate(setting: dict[str, float], found: list[float]) -> Candidate:
     )
 
 
-def _mean(candidate: Candidate) -> float:
-    return math.nan if candidate.mean is None else candidate.mean
+def _rank(candidate: Candidate) -> float:
+    return -math.inf if candidate.mean is None else candidate.mean
 
 
 def main(argv: Sequence[str] | None = None) -> int:
