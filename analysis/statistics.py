@@ -280,22 +280,26 @@ def cohens_d(x: Scores, y: Scores) -> float:
     return (mean(x) - mean(y)) / spread if spread > 0 else np.nan
 
 
-def power(difference: float, spread: float, n_x: int, n_y: int) -> float:
-    """Chance that a two-sided 5 % two-sample t-test finds a true `difference` of means.
+def power(
+    difference: float, spread: float, n_x: int, n_y: int, level: float = SIGNIFICANCE
+) -> float:
+    """Chance that a two-sided two-sample t-test at `level` finds a true `difference` of means.
 
     `spread` is the standard deviation within either arm; the statistic is noncentral t.
     """
     df = n_x + n_y - 2
-    critical = stats.t.ppf(1 - SIGNIFICANCE / 2, df)
+    critical = stats.t.ppf(1 - level / 2, df)
     shift = difference / (spread * np.sqrt(1 / n_x + 1 / n_y))
     return float(stats.nct.sf(critical, df, shift) + stats.nct.sf(critical, df, -shift))
 
 
-def minimum_detectable_difference(spread: float, n_x: int, n_y: int) -> float:
+def minimum_detectable_difference(
+    spread: float, n_x: int, n_y: int, level: float = SIGNIFICANCE
+) -> float:
     """The true difference of means that the t-test of `power` finds with 80 % probability."""
     if not spread > 0 or min(n_x, n_y) < 2:
         return np.nan
-    standardised = optimize.brentq(lambda d: power(d, 1.0, n_x, n_y) - POWER, 0.0, 50.0)
+    standardised = optimize.brentq(lambda d: power(d, 1.0, n_x, n_y, level) - POWER, 0.0, 50.0)
     return float(standardised) * spread
 
 

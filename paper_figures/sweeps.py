@@ -12,14 +12,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.transforms import blended_transform_factory
-from scipy import optimize, stats
 
 from analysis.effects import FALLBACK
-from analysis.load import STATUSES
 from analysis.statistics import (
-    POWER,
     Scores,
     mean,
+    minimum_detectable_difference,
     paired_t,
     pairs,
     pooled_std,
@@ -29,9 +27,8 @@ from analysis.statistics import (
 from paper_figures import curves, style
 from paper_figures.artifact import Request
 from paper_figures.style import LineStyle
+from paper_figures.tables import LOST, LOST_MARK, lost, with_n
 
-LOST = STATUSES[1:]
-LOST_MARK = "†"
 ARM = (
     *("environment", "method", "setting", "label", "planned", "n", *LOST),
     *("mean", "std", "mean_low", "mean_high"),
@@ -109,20 +106,10 @@ def difference(scores: pd.DataFrame, reference: pd.DataFrame) -> dict[str, float
 def detectable_at(level: float, scores: pd.DataFrame, reference: pd.DataFrame) -> float:
     """The true difference of means that a two-sided t-test at `level` finds with 80 % power, from the members' spread.
 
-    `statistics.minimum_detectable_difference` at another level than 5 %. NaN without spread or with fewer than two scores.
+    NaN without spread or with fewer than two scores.
     """
     x, y = (part["score"].dropna().to_numpy(np.float64) for part in (scores, reference))
-    spread, df = pooled_std(x, y), len(x) + len(y) - 2
-    if not spread > 0:
-        return math.nan
-    critical = stats.t.ppf(1 - level / 2, df)
-
-    def missed(shift: float) -> float:
-        found = stats.nct.sf(critical, df, shift) + stats.nct.sf(critical, df, -shift)
-        return float(found) - POWER
-
-    shift = optimize.brentq(missed, 0.0, 4 * critical)
-    return float(shift) * spread * math.sqrt(1 / len(x) + 1 / len(y))
+    return minimum_detectable_difference(pooled_std(x, y), len(x), len(y), level)
 
 
 # Words
@@ -136,27 +123,9 @@ def signed_interval(value: float, low: float, high: float) -> str:
     return f"{first} [{', '.join(ends)}]" if known else first
 
 
-def with_holm(p: float, adjusted: float) -> str:
-    """ "0.012 (0.048)": a p-value and what Holm's correction makes of it."""
-    return (
-        f"{style.probability(p)} ({style.probability(adjusted)})"
-        if math.isfinite(p)
-        else style.MISSING
-    )
-
-
-def lost(arm: Mapping[str, Any]) -> str:
-    """The members without a score, in words; empty where there are none."""
-    return ", ".join(f"{arm[status]} {status}" for status in LOST if arm[status])
-
-
 def score(arm: Mapping[str, Any]) -> str:
     """An arm's mean ± standard deviation, with n where members are lost, and a mark."""
-    mark = LOST_MARK if lost(arm) else ""
-    if not arm["n"]:
-        return f"no data{mark}"
-    count = "" if arm["n"] == arm["planned"] else f" (n = {arm['n']})"
-    return f"{style.mean_and_std(arm['mean'], arm['std'])}{count}{mark}"
+    return with_n(arm, style.mean_and_std(arm["mean"], arm["std"]), arm["planned"])
 
 
 def lost_note(arms: pd.DataFrame, names: Sequence[str]) -> str:

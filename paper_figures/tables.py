@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from analysis.load import TAIL
+from analysis.load import STATUSES, TAIL
 from analysis.reported import decimals as claimed_decimals
 from analysis.statistics import wilcoxon_smallest
 from paper_figures import artifact, style
@@ -22,6 +22,8 @@ from paper_figures.artifact import Request
 Quantity = Literal["return", "mean", "std", "cv", "improvement"]
 PRINTED = ("mean", "std", "cv", "improvement")
 PERCENTAGES = ("cv", "improvement")
+LOST = STATUSES[1:]
+LOST_MARK = "†"
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,13 @@ def render(layout: Layout, request: Request) -> None:
     artifact.write_csv(table, request.output)
     blocks = [comparison(layout, rows, table, request), against_baseline(table, request)]
     blocks += between_arms(table, request)  # their values: the experiment's contrasts.parquet
-    for suffix, text in ((".md", markdown(blocks)), (".tex", latex(blocks, layout.name))):
+    write(blocks, request)
+
+
+def write(blocks: Sequence[Block], request: Request) -> None:
+    """Write the table's text: md and tex."""
+    texts = {".md": markdown(blocks), ".tex": latex(blocks, request.name)}
+    for suffix, text in texts.items():
         artifact.write_text(text, request.output.with_suffix(suffix))
 
 
@@ -189,8 +197,8 @@ def _cell(row: Row, column: Column, table: pd.DataFrame, request: Request) -> li
     arm = found.iloc[0].to_dict()
     decimals = style.decimals_for(arm["std"], arm["mean"])
     ours = {
-        "return": _ours(arm, style.mean_and_std(arm["mean"], arm["std"]), request.seeds),
-        "mean": _ours(arm, style.number(arm["mean"], decimals), request.seeds),
+        "return": with_n(arm, style.mean_and_std(arm["mean"], arm["std"]), request.seeds),
+        "mean": with_n(arm, style.number(arm["mean"], decimals), request.seeds),
         "std": style.number(arm["std"], decimals),
         "cv": style.percent(arm["cv"]),
         "improvement": style.percent_interval(
@@ -212,19 +220,18 @@ def _paper(arm: Mapping[str, Any], quantity: Quantity) -> str:
     return f"{said}%" if quantity in PERCENTAGES else str(said)
 
 
-def _ours(arm: Mapping[str, Any], score: str, seeds: int) -> str:
+def with_n(arm: Mapping[str, Any], score: str, planned: int) -> str:
     """The score, with n where it is not the planned one, and a mark where members were lost."""
-    mark = "†" if _lost(arm) else ""
+    mark = LOST_MARK if lost(arm) else ""
     if not arm["n"]:
         return f"no data{mark}"
-    count = "" if arm["n"] == seeds else f" (n = {arm['n']})"
+    count = "" if arm["n"] == planned else f" (n = {arm['n']})"
     return f"{score}{count}{mark}"
 
 
-def _lost(arm: Mapping[str, Any]) -> str:
+def lost(arm: Mapping[str, Any]) -> str:
     """The members without a score, in words; empty where there are none."""
-    kinds = ("diverged", "failed", "missing")
-    return ", ".join(f"{arm[kind]} {kind}" for kind in kinds if arm[kind])
+    return ", ".join(f"{arm[status]} {status}" for status in LOST if arm[status])
 
 
 def _notes(layout: Layout, table: pd.DataFrame, request: Request) -> tuple[str, ...]:
@@ -244,14 +251,14 @@ def _notes(layout: Layout, table: pd.DataFrame, request: Request) -> tuple[str, 
     ]
     if pairs:
         notes.append(f"{'; '.join(pairs)}: two readings of the same row of the paper.")
-    lost: dict[str, list[str]] = {}
+    gone: dict[str, list[str]] = {}
     for arm in table.to_dict("records"):
-        if words := _lost(arm):
+        if words := lost(arm):
             who = f"{arm['label']}: n = {arm['n']} of {arm['planned']} ({words})"
-            lost.setdefault(who, []).append(arm["environment"])
-    if lost:
-        cells = [f"{who} on {', '.join(where)}" for who, where in lost.items()]
-        notes.append(f"† Members without a score. {'; '.join(cells)}.")
+            gone.setdefault(who, []).append(arm["environment"])
+    if gone:
+        cells = [f"{who} on {', '.join(where)}" for who, where in gone.items()]
+        notes.append(f"{LOST_MARK} Members without a score. {'; '.join(cells)}.")
     if table["imported"].any():
         notes.append(
             "Arms marked (imported) were not trained here; an imported seed's score is the mean of the "
@@ -284,13 +291,13 @@ def against_baseline(table: pd.DataFrame, request: Request) -> Block:
         rows.append(
             (
                 arm["environment"],
-                arm["label"] + ("†" if _lost(arm) else ""),
+                arm["label"] + (LOST_MARK if lost(arm) else ""),
                 f"{arm['n']}",
                 style.interval(arm["iqm"], arm["iqm_low"], arm["iqm_high"], decimals),
                 style.mean_and_std(arm["training_mean"], arm["training_std"]),
                 style.interval(arm["poi"], arm["poi_low"], arm["poi_high"], 2),
-                _with_holm(arm["paired_p"], arm["paired_p_holm"]),
-                _with_holm(arm["welch_p"], arm["welch_p_holm"]),
+                with_holm(arm["paired_p"], arm["paired_p_holm"]),
+                with_holm(arm["welch_p"], arm["welch_p_holm"]),
                 style.exact_probability(arm["wilcoxon_p"]),
                 style.number(arm["cohens_d"], 1, signed=True),
                 style.number(arm["mde"], decimals),
@@ -325,7 +332,7 @@ def between_arms(table: pd.DataFrame, request: Request) -> list[Block]:
     """The contrasts that the experiment declares between arms of this table; none where there are none."""
     arms = table.set_index(["environment", "method"])
     names = (
-        arms["label"] + ["†" if _lost(arm) else "" for arm in arms.to_dict("records")]
+        arms["label"] + [LOST_MARK if lost(arm) else "" for arm in arms.to_dict("records")]
     ).to_dict()
     rows = []
     for pair in request.read("contrasts").to_dict("records"):
@@ -343,8 +350,8 @@ def between_arms(table: pd.DataFrame, request: Request) -> list[Block]:
                 else "{n}, {n_against}".format(**pair),
                 style.interval(gap, low, high, decimals),
                 style.interval(pair["poi"], pair["poi_low"], pair["poi_high"], 2),
-                _with_holm(pair["paired_p"], pair["paired_p_holm"]),
-                _with_holm(pair["welch_p"], pair["welch_p_holm"]),
+                with_holm(pair["paired_p"], pair["paired_p_holm"]),
+                with_holm(pair["welch_p"], pair["welch_p_holm"]),
                 style.number(pair["cohens_d"], 1, signed=True),
                 style.number(pair["mde"], decimals),
             )
@@ -365,7 +372,8 @@ def _no_evidence(request: Request) -> str:
     )
 
 
-def _with_holm(p: float, adjusted: float) -> str:
+def with_holm(p: float, adjusted: float) -> str:
+    """ "0.012 (0.048)": a p-value and what Holm's correction makes of it."""
     if not math.isfinite(p):
         return style.MISSING
     return f"{style.probability(p)} ({style.probability(adjusted)})"

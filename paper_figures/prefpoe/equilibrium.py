@@ -14,7 +14,7 @@ two σ settles there while both still drift, since g need not have come to α w_
 
 from __future__ import annotations
 
-from algorithms.settings import METHODS, PrefPoE
+from algorithms.settings import PrefPoE
 
 
 def entropy_pull(settings: PrefPoE) -> float:
@@ -25,10 +25,3 @@ def entropy_pull(settings: PrefPoE) -> float:
 def resting_share(settings: PrefPoE) -> float:
     """The preference expert's share p = λ(1 − α w_pref / w_cons) of the fused precision at rest; 0 where there is no rest."""
     return settings.fusion_weight * max(0.0, 1.0 - entropy_pull(settings))
-
-
-def settings_of(method: str) -> PrefPoE:
-    """The settings of an arm of PrefPoE's family."""
-    settings = METHODS[method].settings
-    assert isinstance(settings, PrefPoE)
-    return settings

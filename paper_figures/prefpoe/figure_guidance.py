@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 
 from paper_figures import traces
-from paper_figures.prefpoe.equilibrium import resting_share, settings_of
+from paper_figures.prefpoe.equilibrium import resting_share
+from paper_figures.prefpoe.hyperparameters import settings_of
 from paper_figures.prefpoe.signatures import ROUNDING
 from paper_figures.traces import Layout, Panel, Quantity
 

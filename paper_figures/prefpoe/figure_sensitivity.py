@@ -21,7 +21,8 @@ from analysis.effects import FALLBACK, TIMES, Factor, effects, factorial, levels
 from analysis.statistics import SIGNIFICANCE, holm
 from paper_figures import artifact, curves, style, sweeps
 from paper_figures.artifact import Request
-from paper_figures.prefpoe.equilibrium import entropy_pull, settings_of
+from paper_figures.prefpoe.equilibrium import entropy_pull
+from paper_figures.prefpoe.hyperparameters import SYMBOLS, settings_of
 
 NAME = "figure_sensitivity"
 ENVIRONMENT = "HalfCheetah-v4"
@@ -33,13 +34,6 @@ DIFFERS, ALIKE, LOSSES, UNCOMPARED = "differs", "not told apart", "lost members"
 """What becomes of a corner beside its method's centre; every corner is one of these."""
 PULL = "α w_pref / w_cons"
 """From 1 on nothing but a clamp holds the preference expert's σ (paper_figures/prefpoe/equilibrium.py)."""
-NAMES = {
-    "beta_1": "β₁",
-    "alpha": "α",
-    "fusion_weight": "λ",
-    "consistency_coefficient": "w_cons",
-    "preference_coefficient": "w_pref",
-}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -189,13 +183,13 @@ def effect_values(request: Request, scores: pd.DataFrame) -> pd.DataFrame:
     """
     entry = request.plan.experiments[CORNERS]
     factors = [Factor(name, *values) for name, values in entry.grid.items()]
-    ranges = {f.name: f"{NAMES[f.name]} from {f.low:g} to {f.high:g}" for f in factors}
+    ranges = {f.name: f"{SYMBOLS[f.name]} from {f.low:g} to {f.high:g}" for f in factors}
     parts = []
     for method in entry.methods:
         own = scores[(scores["part"] == CORNERS) & (scores["method"] == method)]
         found = effects(factorial(own, factors), ORDER)
         words = [
-            ranges.get(name) or TIMES.join(NAMES[factor] for factor in name.split(TIMES))
+            ranges.get(name) or TIMES.join(SYMBOLS[factor] for factor in name.split(TIMES))
             for name in found["effect"]
         ]
         parts.append(found.assign(part="effect", method=method, words=words))
@@ -250,7 +244,7 @@ def divergence_panel(axes: Axes, ends: pd.DataFrame) -> None:
             for arm in own[own["level"] == level].to_dict("records"):
                 x = place + 0.19 * (methods.index(arm["method"]) - (len(methods) - 1) / 2)
                 tops.append(_divergence_bar(axes, arm, x, styles[arm["method"]].colour))
-        label = NAMES.get(name, name.replace(" / ", "\n/ "))
+        label = SYMBOLS.get(name, name.replace(" / ", "\n/ "))
         below: dict[str, Any] = {
             "xytext": (0, -14),
             "textcoords": "offset points",

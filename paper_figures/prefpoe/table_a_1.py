@@ -90,8 +90,7 @@ def render(request: Request) -> None:
     artifact.write_values(table, request.output)
     artifact.write_csv(table, request.output)
     blocks = [ranges(table, request), base(table), others(table)]
-    for suffix, text in ((".md", tables.markdown(blocks)), (".tex", tables.latex(blocks, NAME))):
-        artifact.write_text(text, request.output.with_suffix(suffix))
+    tables.write(blocks, request)
 
 
 def values(requirements: Sequence[Requirement]) -> pd.DataFrame:

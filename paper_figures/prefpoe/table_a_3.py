@@ -77,8 +77,7 @@ def render(request: Request) -> None:
     artifact.write_values(table, request.output)
     artifact.write_csv(table, request.output)
     block = Block(f"{PLACE}. {request.title}", (), HEADS, lines(table), 3, notes(request, table))
-    for suffix, text in ((".md", tables.markdown([block])), (".tex", tables.latex([block], NAME))):
-        artifact.write_text(text, request.output.with_suffix(suffix))
+    tables.write([block], request)
 
 
 HEADS = ("Metric", "Over", "Arm", "n", "Mean", "Std Dev", "Min", "Max")

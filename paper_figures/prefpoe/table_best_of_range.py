@@ -17,6 +17,7 @@ from algorithms.choice import choice_path, read_choice
 from analysis.statistics import holm
 from paper_figures import artifact, sweeps, tables
 from paper_figures.artifact import Request
+from paper_figures.prefpoe.hyperparameters import SYMBOLS
 from paper_figures.tables import Block
 
 NAME = "table_best_of_range"
@@ -24,14 +25,6 @@ ENVIRONMENT = "HalfCheetah-v4"
 RERUN, UNTUNED = "best_of_range", "ablation"
 REFERENCES = ("ppo", "ppo_matched")
 """What everything is compared with: the paper's baseline, and the artefact's network without a preference expert."""
-
-SIGNS = {
-    "beta_1": "β₁",
-    "alpha": "α",
-    "fusion_weight": "λ",
-    "consistency_coefficient": "w_cons",
-    "preference_coefficient": "w_pref",
-}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,8 +38,7 @@ def render(request: Request) -> None:
     artifact.write_values(table, request.output)
     artifact.write_csv(table, request.output)
     blocks = [block(table, request)]
-    for suffix, text in ((".md", tables.markdown(blocks)), (".tex", tables.latex(blocks, NAME))):
-        artifact.write_text(text, request.output.with_suffix(suffix))
+    tables.write(blocks, request)
 
 
 def values(request: Request) -> pd.DataFrame:
@@ -87,7 +79,7 @@ def words(request: Request, cell: Cell) -> str:
     if not choice_path(request.records, cell).is_file():
         return "best corner, not chosen yet"
     setting = read_choice(request.records, cell).setting
-    return ", ".join(f"{SIGNS.get(name, name)} = {value:g}" for name, value in setting.items())
+    return ", ".join(f"{SYMBOLS.get(name, name)} = {value:g}" for name, value in setting.items())
 
 
 def block(table: pd.DataFrame, request: Request) -> Block:
@@ -114,7 +106,7 @@ def _line(row: Mapping[str, Any]) -> tuple[str, ...]:
     for reference in REFERENCES:
         ends = (row[f"{reference}_difference{end}"] for end in ("", "_low", "_high"))
         tests = (row[f"{reference}_welch_p"], row[f"{reference}_welch_p_holm"])
-        line += [sweeps.signed_interval(*ends), sweeps.with_holm(*tests)]
+        line += [sweeps.signed_interval(*ends), tables.with_holm(*tests)]
     return tuple(line)
 
 

@@ -20,6 +20,7 @@ from envs.registry import ENVIRONMENTS
 from paper_figures import artifact, style, tables, traces
 from paper_figures.artifact import Request
 from paper_figures.curves import Floats
+from paper_figures.prefpoe.hyperparameters import settings_of
 from paper_figures.prefpoe.signatures import (
     FAR,
     IMMEDIATELY,
@@ -74,8 +75,7 @@ def render(request: Request) -> None:
     artifact.write_values(table, request.output)
     artifact.write_csv(members, request.output)
     blocks = [block(table, request)]
-    for suffix, text in ((".md", tables.markdown(blocks)), (".tex", tables.latex(blocks, NAME))):
-        artifact.write_text(text, request.output.with_suffix(suffix))
+    tables.write(blocks, request)
 
 
 def arms(request: Request) -> list[str]:
@@ -112,8 +112,7 @@ def per_member(scores: pd.DataFrame, diagnostics: pd.DataFrame, steps: int) -> p
 
 def _signs(environment: str, method: str, own: pd.DataFrame, steps: int) -> dict[str, float]:
     """The signatures of one member that has diagnostics; only those that mean something for its method."""
-    settings = METHODS[method].settings
-    assert isinstance(settings, PrefPoE)
+    settings = settings_of(method)
     signs: dict[str, float] = {}
     trace = TRACE.of(own).to_numpy()
     if not np.isnan(trace).all() and not clamped_within(environment, settings):

@@ -35,8 +35,7 @@ def render(request: Request) -> None:
     artifact.write_values(table, request.output)
     artifact.write_csv(table, request.output)
     blocks = [cells_block(found, request), effects_block(found, request)]
-    for suffix, text in ((".md", tables.markdown(blocks)), (".tex", tables.latex(blocks, NAME))):
-        artifact.write_text(text, request.output.with_suffix(suffix))
+    tables.write(blocks, request)
 
 
 def values(found: Ingredients) -> pd.DataFrame:
@@ -74,8 +73,8 @@ def cells_block(found: Ingredients, request: Request) -> Block:
                 sweeps.score(without),
                 sweeps.score(with_it),
                 sweeps.signed_interval(*gap),
-                sweeps.with_holm(with_it["paired_p"], with_it["paired_p_holm"]),
-                sweeps.with_holm(with_it["welch_p"], with_it["welch_p_holm"]),
+                tables.with_holm(with_it["paired_p"], with_it["paired_p_holm"]),
+                tables.with_holm(with_it["welch_p"], with_it["welch_p_holm"]),
             )
         )
     heads = ("Critic", "Mean", "Log-std at the start", "without", "with", "difference")
@@ -103,7 +102,7 @@ def effects_block(found: Ingredients, request: Request) -> Block:
         for analysis in ANALYSES:
             parts = (effect[f"{analysis}_{part}"] for part in ("estimate", "low", "high"))
             tested = (effect[f"{analysis}_p"], effect[f"{analysis}_p_holm"])
-            line += [sweeps.signed_interval(*parts), sweeps.with_holm(*tested)]
+            line += [sweeps.signed_interval(*parts), tables.with_holm(*tested)]
         rows.append(tuple(line))
     for name, share in shares(found.design)[[SEEDS, REST]].items():
         blank = ("",) * (2 * len(ANALYSES))

@@ -63,8 +63,7 @@ def render(request: Request) -> None:
     heads = ("Quantity", "paper", *map(_label, methods), *pairs)
     body = lines(table, methods) if record else unrecorded(said, len(heads))
     block = Block(f"{PLACE}. {request.title}", (), heads, body, 1, notes(record, request))
-    for suffix, text in ((".md", tables.markdown([block])), (".tex", tables.latex([block], NAME))):
-        artifact.write_text(text, request.output.with_suffix(suffix))
+    tables.write([block], request)
 
 
 def _label(method: str) -> str:

@@ -20,7 +20,8 @@ from analysis.effects import levels
 from analysis.statistics import mean, std
 from paper_figures import artifact, style, sweeps, tables
 from paper_figures.artifact import Request
-from paper_figures.prefpoe.equilibrium import entropy_pull, resting_share, settings_of
+from paper_figures.prefpoe.equilibrium import entropy_pull, resting_share
+from paper_figures.prefpoe.hyperparameters import settings_of
 from paper_figures.prefpoe.released import README, SOURCE, deviations, gaussian_entropy
 from paper_figures.tables import Block
 
@@ -74,8 +75,7 @@ def render(request: Request) -> None:
     artifact.write_values(table, request.output)
     artifact.write_csv(table, request.output)
     blocks = [block(table, request)]
-    for suffix, text in ((".md", tables.markdown(blocks)), (".tex", tables.latex(blocks, NAME))):
-        artifact.write_text(text, request.output.with_suffix(suffix))
+    tables.write(blocks, request)
 
 
 def checkpoint_state() -> dict[str, float]:
@@ -145,12 +145,12 @@ def values(
     for arm, level in zip(*(_records(part) for part in (arms, levels(arms))), strict=True):
         own = ends[ends["setting"] == arm["setting"]]
         row = {"row": f"reading {len(rows) + 1}", **{name: level[name] for name in FACTORS}}
-        row |= {name: arm[name] for name in ("planned", "n", *sweeps.LOST, "mean", "std")}
+        row |= {name: arm[name] for name in ("planned", "n", *tables.LOST, "mean", "std")}
         for name in STATE:
             x = own[name].to_numpy(np.float64)
             row |= {name: mean(x), f"{name}_spread": std(x)}
         rows.append({**row, "states": len(own)})
-    counts = dict.fromkeys(("planned", "n", *sweeps.LOST, "states"), "Int64")
+    counts = dict.fromkeys(("planned", "n", *tables.LOST, "states"), "Int64")
     return pd.DataFrame([*known, *rows]).astype(counts)
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from algorithms.settings import METHODS, PrefPoE
 from analysis.effects import levels
 from analysis.statistics import holm
 from paper_figures import artifact, style, sweeps, tables
 from paper_figures.artifact import Request
+from paper_figures.prefpoe.hyperparameters import settings_of
 from paper_figures.tables import Block
 
 NAME = "table_schedules"
@@ -35,8 +35,7 @@ def render(request: Request) -> None:
     artifact.write_values(table, request.output)
     artifact.write_csv(table, request.output)
     blocks = [block(table, request)]
-    for suffix, text in ((".md", tables.markdown(blocks)), (".tex", tables.latex(blocks, NAME))):
-        artifact.write_text(text, request.output.with_suffix(suffix))
+    tables.write(blocks, request)
 
 
 def values(arms: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
@@ -48,8 +47,7 @@ def values(arms: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     rows = []
     schedules = levels(arms)[FACTOR]
     for schedule, arm in zip(schedules, arms.to_dict("records"), strict=True):
-        settings = METHODS[arm["method"]].settings
-        assert isinstance(settings, PrefPoE)
+        settings = settings_of(arm["method"])
         own = (arms["method"] == arm["method"]) & (schedules == REFERENCE)
         (reference,) = arms[own].to_dict("records")
         row = {"schedule": schedule}
@@ -91,8 +89,8 @@ def _line(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         *first,
         sweeps.signed_interval(*(row[f"difference{end}"] for end in ("", "_low", "_high"))),
-        sweeps.with_holm(row["paired_p"], row["paired_p_holm"]),
-        sweeps.with_holm(row["welch_p"], row["welch_p_holm"]),
+        tables.with_holm(row["paired_p"], row["paired_p_holm"]),
+        tables.with_holm(row["welch_p"], row["welch_p_holm"]),
     )
 
 

@@ -11,7 +11,8 @@ import torch
 
 from algorithms.distributions import DiagonalGaussian
 from algorithms.settings import PrefPoE
-from paper_figures.prefpoe.equilibrium import entropy_pull, resting_share, settings_of
+from paper_figures.prefpoe.equilibrium import entropy_pull, resting_share
+from paper_figures.prefpoe.hyperparameters import settings_of
 
 RECORDS = Path(__file__).parents[3] / "results/paper/prefpoe/records/HalfCheetah-v4"
 
