@@ -58,6 +58,9 @@ class Environment:
 
 _D4RL = "D4RL reference scores, random and expert SAC (Fu et al. 2020, arXiv 2004.07219)"
 _UNIFORM = "random: uniform policy, 1,000 episodes (benchmarks/random_scores.py); "
+_SEARCH = (
+    "reference: best known, open-loop search over full actions (benchmarks/reference_scores.py)"
+)
 
 _TABLE = (
     Environment(
@@ -132,6 +135,72 @@ _TABLE = (
         Discrete(2),
         5,
         Anchors(2.5, 5.0, "exact: a coin guesses half of five signs; the optimum names all five"),
+    ),
+    Environment(
+        "Pendulum",
+        "native",
+        3,
+        Continuous(1, -2.0, 2.0),
+        200,
+        Anchors(5.6, 200.0, _UNIFORM + "reference: a bound, each of 200 steps pays at most 1"),
+    ),
+    Environment(
+        "ShapedPendulum",
+        "native",
+        3,
+        Continuous(1, -2.0, 2.0),
+        200,
+        Anchors(-1221.0, 0.0, _UNIFORM + "reference: a bound, no step pays more than 0"),
+    ),
+    Environment(
+        "GreedyACPendulum",
+        "native",
+        2,
+        Continuous(1, -2.0, 2.0),
+        1000,
+        Anchors(
+            -724.0, 1000.0, _UNIFORM + "reference: a bound, each of 1,000 steps pays at most 1"
+        ),
+    ),
+    Environment(
+        "Acrobot",
+        "native",
+        4,
+        Continuous(1, -1.0, 1.0),
+        1000,
+        Anchors(-996.1, -59.0, _UNIFORM + _SEARCH),
+    ),
+    Environment(
+        "ShapedAcrobot",
+        "native",
+        4,
+        Continuous(1, -1.0, 1.0),
+        1000,
+        Anchors(-2677.0, -142.2, _UNIFORM + _SEARCH),
+    ),
+    Environment(
+        "MountainCar",
+        "native",
+        2,
+        Continuous(1, -1.0, 1.0),
+        1000,
+        Anchors(-999.4, -65.9, _UNIFORM + _SEARCH),
+    ),
+    Environment(
+        "ShapedMountainCar",
+        "native",
+        2,
+        Continuous(1, -1.0, 1.0),
+        1000,
+        Anchors(-1122.0, -61.0, _UNIFORM + _SEARCH),
+    ),
+    Environment(
+        "WeakMountainCar",
+        "native",
+        2,
+        Continuous(1, -1.0, 1.0),
+        1000,
+        Anchors(-1000.0, -97.7, _UNIFORM + _SEARCH),
     ),
 )
 
