@@ -1,0 +1,31 @@
+"""Names of policies and gradient estimators, and which go together. No torch: settings import it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Base = Literal["normal", "cauchy"]
+Weights = Literal["learned", "uniform"]
+EstimatorName = Literal["likelihood", "reparameterized", "half", "gumbel"]
+
+
+def check_estimator(estimator: EstimatorName, components: int, weights: Weights) -> None:
+    """Raise ValueError unless `estimator` gives the gradient of every parameter of such a policy.
+
+    `likelihood` serves every policy; `reparameterized` those whose weights are constants; `half` and `gumbel` those
+    whose weights are learned (for others both are `reparameterized` with noise to spare).
+    """
+    if components < 1:
+        raise ValueError(f"components: {components}: must be at least 1")
+    learned = weights == "learned" and components > 1
+    policy = f"{components} component{'s' if components > 1 else ''} with {weights} weights"
+    if estimator == "reparameterized" and learned:
+        raise ValueError(
+            f"estimator: 'reparameterized' leaves the weights of {policy} without a gradient; "
+            "use 'likelihood', 'half' or 'gumbel'"
+        )
+    if estimator in ("half", "gumbel") and not learned:
+        raise ValueError(
+            f"estimator: '{estimator}' needs several components with learned weights, not {policy}; "
+            "use 'reparameterized' or 'likelihood'"
+        )
