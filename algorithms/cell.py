@@ -20,7 +20,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from algorithms.identity import content_hash
-from algorithms.settings import METHODS, PPO, Count, resolve
+from algorithms.settings import METHODS, Count, Settings, resolve
 from algorithms.specification import SpecificationError, Strict, explain, read_yaml
 from algorithms.study import Study, StudyEntry
 from envs.registry import ENVIRONMENTS, Environment
@@ -76,7 +76,7 @@ class Cell:
 
     method: str
     environment: str
-    settings: PPO
+    settings: Settings
     steps: int
     protocol: Protocol
     levels: Mapping[str, HyperparameterValue] = field(default_factory=dict)
@@ -89,8 +89,8 @@ class Cell:
 
     @property
     def iterations(self) -> int:
-        """Rounds of collecting and updating: whole rollouts within `steps`, as CleanRL counts them."""
-        return self.steps // self.settings.batch_size
+        """Rounds of collecting and updating: whole ones within `steps`, as CleanRL counts rollouts."""
+        return self.steps // self.settings.iteration_steps
 
     @property
     def segment_iterations(self) -> int:
@@ -141,7 +141,7 @@ def make_cell(
     cell = Cell(method, environment, settings, steps, protocol, levels)
     if cell.iterations < 1:
         raise SpecificationError(
-            f"steps = {steps} is less than one rollout of {method} ({settings.batch_size} steps)"
+            f"steps = {steps} is less than one iteration of {method} ({settings.iteration_steps} steps)"
         )
     return cell
 

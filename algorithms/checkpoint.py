@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from algorithms.episodes import Episodes
 from algorithms.header import RecordError
 from algorithms.normalize import Normalizer
 from algorithms.population import Learners
 from algorithms.records import atomic_path
-from algorithms.rollout import Episodes
+from algorithms.replay import FILE as REPLAY
+from algorithms.replay import Replay
 
 CHECKPOINT = "checkpoint.safetensors"
 FAILURE = "failure.json"
-_LEARNERS = ("theta", "first_moment", "second_moment", "alive")
+_LEARNERS = ("theta", "first_moment", "second_moment", "alive", "target")
 
 
 @dataclass
@@ -39,6 +41,7 @@ class TrainingState:
     episodes: Episodes
     cut: NDArray[np.int64]
     diverged_at: NDArray[np.int64]
+    replay: Replay | None = None
     diagnostic_names: tuple[str, ...] = ()
     diagnostics: list[NDArray[np.float64]] = field(default_factory=list)
     segment: int = 0
@@ -81,6 +84,7 @@ def save(state: TrainingState, folder: Path, shard_hash: str) -> None:
         "resumed": state.resumed,
         "started": state.started,
         "wall_seconds": state.wall_seconds,
+        "replay": None if state.replay is None else state.replay.commit(folder),
     }
     with atomic_path(folder / CHECKPOINT) as path:
         save_file(tensors, path, metadata={"state": json.dumps(scalars)})
@@ -123,6 +127,8 @@ def _restore(state: TrainingState, path: Path, shard_hash: str) -> None:
     state.episodes.step = arrays["episodes.step"].tolist()
     state.episodes.episode_return = arrays["episodes.return"].tolist()
     state.episodes.length = arrays["episodes.length"].tolist()
+    if state.replay is not None:
+        state.replay.restore(path.parent, scalars["replay"])
     state.cut, state.diverged_at = arrays["cut"].copy(), arrays["diverged_at"].copy()
     state.diagnostics = list(arrays["diagnostics"])
     state.diagnostic_names = tuple(scalars["diagnostic_names"])
@@ -136,7 +142,7 @@ def _restore(state: TrainingState, path: Path, shard_hash: str) -> None:
 
 def forget(folder: Path) -> None:
     """Remove what only an unfinished shard needs; logs stay."""
-    for path in (folder / CHECKPOINT, folder / FAILURE, *folder.glob(".*")):
+    for path in (folder / CHECKPOINT, folder / REPLAY, folder / FAILURE, *folder.glob(".*")):
         path.unlink(missing_ok=True)
     with suppress(OSError):  # not empty: there is a log
         folder.rmdir()

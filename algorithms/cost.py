@@ -26,11 +26,12 @@ from torch.profiler import ProfilerActivity, profile
 from algorithms import train
 from algorithms.cell import Member, Protocol, Shard, make_cell
 from algorithms.checkpoint import TrainingState
+from algorithms.episodes import Episodes
 from algorithms.methods.ppo import Batch
-from algorithms.population import Population
+from algorithms.population import OnPolicy
 from algorithms.progress import Progress
 from algorithms.records import peak_memory_mb
-from algorithms.rollout import Collector, Episodes, minibatches
+from algorithms.rollout import Collector, minibatches
 from algorithms.specification import SpecificationError
 
 MODES: tuple[train.Mode, ...] = ("eager", "compiled")
@@ -43,24 +44,22 @@ def measured_shard(
     """One member that trains `rounds` rounds of `iterations` after a first one. Raises SpecificationError."""
     protocol = Protocol(segments=rounds + 1, evaluation_episodes=1, curve_rows=1)
     cell = make_cell(method, environment, overrides, sys.maxsize, protocol)  # steps are set below
-    steps = cell.settings.batch_size * iterations * (rounds + 1)
+    steps = cell.settings.iteration_steps * iterations * (rounds + 1)
     return Shard(replace(cell, steps=steps), (Member(seed=SEED),))
 
 
 def parameters(shard: Shard) -> int:
     """How many numbers one member learns, counted in freshly made networks."""
-    return sum(Population(shard, torch.device("cpu"), compiled=False).layout.sizes)
+    return sum(OnPolicy(shard, torch.device("cpu"), compiled=False).layout.sizes)
 
 
-def state_bytes(population: Population) -> int:
+def state_bytes(population: OnPolicy) -> int:
     """What lasts from update to update: parameters and Adam's two moments."""
     learners = population.learners()
     return sum(x.nbytes for x in (learners.theta, learners.first_moment, learners.second_moment))
 
 
-def update_bytes(
-    population: Population, state: TrainingState, rollout: Batch, iteration: int
-) -> int:
+def update_bytes(population: OnPolicy, state: TrainingState, rollout: Batch, iteration: int) -> int:
     """The most that one gradient step has allocated at once, rollout and previous state aside.
 
     As the profiler books every allocation and release of torch's.
@@ -94,6 +93,7 @@ def serve(shard: Shard, mode: train.Mode, rounds: int) -> None:
         state, population = train.prepare(shard, Path(f), train.Resources(mode=mode))
         progress = Progress(shard, Path(f), bar=False)
         population = train.warm_up(population, state, progress)
+        assert isinstance(population, OnPolicy)
         train.train_segment(shard, population, state, 0, 1, progress)
         say(ran=state.mode, compile_seconds=state.compile_seconds)
         for segment in range(1, rounds + 1):

@@ -84,7 +84,7 @@ def play(
     """
     members, copies = len(seeds), len(quota)
     owner = np.repeat(np.arange(members), copies)
-    frozen = owner * population.settings.environments
+    frozen = owner * population.settings.copies
     pool = Pool(population.cell.world, [seed for own in seeds for seed in own], threads)
     left = np.tile(np.array(quota), members) * learners.alive.cpu().numpy()[owner]
     observation = pool.reset()

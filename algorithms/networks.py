@@ -5,7 +5,7 @@ Shapes: B batch (any leading dimensions), sizes[0] inputs, sizes[-1] outputs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -45,9 +45,29 @@ def init_mlp(
     return parameters
 
 
-def mlp(parameters: Parameters, prefix: str, x: Tensor, layers: int) -> Tensor:
-    """Apply `layers` layers with tanh between them (none after the last). [B, in] → [B, out]."""
+def init_relu_mlp(rng: np.random.Generator, prefix: str, sizes: Sequence[int]) -> Parameters:
+    """As `init_mlp`, for ReLU between layers: Xavier-uniform weights with gain √2 (Glorot & Bengio 2010), biases 0.
+
+    As GreedyAC's released code initialises its networks, outputs included.
+    """
+    parameters: Parameters = {}
+    for index, (inputs, outputs) in enumerate(pairwise(sizes)):
+        bound = (2 * 6 / (inputs + outputs)) ** 0.5
+        weight = rng.uniform(-bound, bound, (outputs, inputs))
+        parameters[f"{prefix}.{index}.weight"] = torch.from_numpy(weight).float()
+        parameters[f"{prefix}.{index}.bias"] = torch.zeros(outputs)
+    return parameters
+
+
+def mlp(
+    parameters: Parameters,
+    prefix: str,
+    x: Tensor,
+    layers: int,
+    activation: Callable[[Tensor], Tensor] = torch.tanh,
+) -> Tensor:
+    """Apply `layers` layers with `activation` between them (none after the last). [B, in] → [B, out]."""
     for index in range(layers):
-        x = torch.tanh(x) if index else x
+        x = activation(x) if index else x
         x = linear(x, parameters[f"{prefix}.{index}.weight"], parameters[f"{prefix}.{index}.bias"])
     return x

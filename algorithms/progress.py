@@ -21,7 +21,7 @@ class Progress:
     def __init__(self, shard: Shard, scratch: Path, bar: bool) -> None:
         self.shard, self.path = shard, scratch / "progress.json"
         scratch.mkdir(parents=True, exist_ok=True)
-        steps = shard.cell.iterations * shard.cell.settings.batch_size
+        steps = shard.cell.iterations * shard.cell.settings.iteration_steps
         self.total = steps * len(shard.members)
         self.done = self.session = 0
         self.phase = "starting"

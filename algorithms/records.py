@@ -13,7 +13,7 @@ import platform
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -48,7 +48,18 @@ from algorithms.header import (
 )
 from algorithms.study import Study
 
-REPORTED_PACKAGES = ("torch", "numpy", "envpool", "mujoco", "gymnasium", "pandas", "pyarrow")
+REPORTED_PACKAGES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "envpool",
+    "mujoco",
+    "gymnasium",
+    "pandas",
+    "pyarrow",
+)
+CODE = ("algorithms", "envs")
+"""The folders whose code trains members."""
 
 
 @dataclass(frozen=True)
@@ -247,9 +258,12 @@ def peak_memory_mb() -> float:
 
 
 @cache
-def environment_provenance() -> dict[str, Any]:
-    """Machine, library versions and commit: kept beside a result, never part of its identity."""
-    changes = _git("status", "--porcelain", "--", "algorithms", "envs")
+def environment_provenance(code: Sequence[str] = CODE) -> dict[str, Any]:
+    """Machine, library versions and commit: kept beside a result, never part of its identity.
+
+    `dirty` says whether the folders `code` had changes that are not committed.
+    """
+    changes = _git("status", "--porcelain", "--", *code)
     return {
         "machine": platform.platform(),
         "processor": _processor(),

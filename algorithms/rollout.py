@@ -5,7 +5,6 @@ Shapes: P members, E environments a member, T steps, N = T·E transitions, O obs
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,23 +13,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from algorithms.cell import Shard
-from algorithms.methods.ppo import Batch, Hyperparameters, normalized
+from algorithms.checkpoint import TrainingState
+from algorithms.episodes import Episodes, Running
+from algorithms.methods.ppo import Batch, Diagnostics, Hyperparameters, normalized
 from algorithms.normalize import Normalizer
-from algorithms.population import Learners, Population
+from algorithms.population import Learners, OnPolicy, Population
 from algorithms.returns import generalized_advantages
 from algorithms.seeding import Purpose, environment_seeds, stream
+from algorithms.settings import on_policy
 from envs.pool import Pool, Step
 from envs.registry import Discrete
-
-
-@dataclass
-class Episodes:
-    """Finished training episodes of all members, in the order in which they ended."""
-
-    member: list[int] = field(default_factory=list)
-    step: list[int] = field(default_factory=list)
-    episode_return: list[float] = field(default_factory=list)
-    length: list[int] = field(default_factory=list)
 
 
 class Transitions(NamedTuple):
@@ -54,7 +46,7 @@ class Collector:
     def __init__(
         self, shard: Shard, segment: int, normalizer: Normalizer, episodes: Episodes, threads: int
     ) -> None:
-        self.settings = shard.cell.settings
+        self.settings = on_policy(shard.cell.settings)
         self.members, self.copies = len(shard.members), self.settings.environments
         seeds = [
             seed
@@ -63,20 +55,17 @@ class Collector:
                 member.seed, Purpose.TRAINING_ENVIRONMENT, segment, self.copies
             )
         ]
-        self.shard, self.normalizer, self.episodes = shard, normalizer, episodes
+        self.shard, self.normalizer = shard, normalizer
         self.pool = Pool(shard.cell.world, seeds, threads)
         self.normalizer.new_segment()
         self.observation = self.normalizer.observe(self.pool.reset())
-        self._return = np.zeros(self.pool.size)
-        self._length = np.zeros(self.pool.size, dtype=np.int64)
+        self._running = Running(episodes, self.members, self.copies)
 
     def cut_episodes(self) -> NDArray[np.int64]:
         """Episodes of each member that are running now and that a segment boundary would cut: [P]."""
-        running = (self._length > 0).reshape(self.members, self.copies)
-        cut: NDArray[np.int64] = running.sum(axis=1, dtype=np.int64)
-        return cut
+        return self._running.cut()
 
-    def collect(self, population: Population, learners: Learners, iteration: int) -> Batch:
+    def collect(self, population: OnPolicy, learners: Learners, iteration: int) -> Batch:
         """One rollout of every member with advantages and value targets: Batch of [P, N, …]."""
         settings, size = self.settings, self.shard.cell.world.observation_size
         lead = (settings.rollout_steps, self.members, self.copies)
@@ -96,27 +85,18 @@ class Collector:
             flat[2][t] = self.normalizer.reward(step.reward, step.terminated)
             flat[3][t] = step.terminated
             flat[4][t, step.ended] = True
-            self._finish(step, (iteration * settings.rollout_steps + t + 1) * self.copies)
+            self._running.add(step, (iteration * settings.rollout_steps + t + 1) * self.copies)
+            self._begin_next(step)
         moved = (x.to(population.device) for x in (reward, terminated, ended, seen, reached))
         rollout = Transitions(torch.stack(actions), *moved)
         batch = self._batch(population, learners, rollout, hyper)
         return batch._replace(advantage=self._as_used(batch.advantage, hyper, iteration))
 
-    def _finish(self, step: Step, now: int) -> None:
-        """Book the episodes that `step` ended and begin the next ones."""
-        self._return += step.reward
-        self._length += 1
-        if not step.ended.size:
-            return
-        for copy in step.ended:
-            self.episodes.member.append(int(copy) // self.copies)
-            self.episodes.step.append(now)
-            self.episodes.episode_return.append(float(self._return[copy]))
-            self.episodes.length.append(int(self._length[copy]))
-        self._return[step.ended] = 0.0
-        self._length[step.ended] = 0
-        self.observation = self.observation.copy()
-        self.observation[step.ended] = self.normalizer.observe(step.fresh, step.ended)
+    def _begin_next(self, step: Step) -> None:
+        """See the first observations of the episodes that follow those that `step` ended."""
+        if step.ended.size:
+            self.observation = self.observation.copy()
+            self.observation[step.ended] = self.normalizer.observe(step.fresh, step.ended)
 
     def _noise(self, iteration: int) -> NDArray[np.float32]:
         """Action noise [T, P, E, A]: standard normal, or standard Gumbel for discrete actions."""
@@ -133,7 +113,7 @@ class Collector:
 
     def _batch(
         self,
-        population: Population,
+        population: OnPolicy,
         learners: Learners,
         rollout: Transitions,
         hyper: Hyperparameters,
@@ -174,20 +154,42 @@ class Collector:
         return advantage
 
 
+class OnPolicyLoop:
+    """The environments of one segment, and learning from each rollout in them."""
+
+    def __init__(
+        self, population: OnPolicy, state: TrainingState, segment: int, threads: int
+    ) -> None:
+        self.population, self.learners = population, state.learners
+        self.collector = Collector(
+            population.shard, segment, state.normalizer, state.episodes, threads
+        )
+
+    def iterate(self, iteration: int) -> Diagnostics:
+        """A rollout and the updates that use it; the mean of each diagnostic, [P]."""
+        population = self.population
+        rollout = self.collector.collect(population, self.learners, iteration)
+        rows = minibatches(population.shard, iteration).to(population.device)
+        return population.update(self.learners, rollout, rows, population.scheduled(iteration))
+
+    def cut_episodes(self) -> NDArray[np.int64]:
+        """Episodes of each member that are under way and that a segment boundary would cut: [P]."""
+        return self.collector.cut_episodes()
+
+
 def fresh_normalizer(population: Population) -> Normalizer:
     """Running statistics that have seen nothing, one set for each environment of each member."""
     settings = population.settings
     return Normalizer.create(
-        population.hyper["gamma"].double().cpu().numpy().repeat(settings.environments),
+        population.hyper["gamma"].double().cpu().numpy().repeat(settings.copies),
         population.cell.world.observation_size,
-        settings.normalize_observations,
-        settings.normalize_rewards,
+        *settings.normalizes,
     )
 
 
 def minibatches(shard: Shard, iteration: int) -> Tensor:
     """Which transitions each update of the iteration sees: [updates, P, B], a new shuffle every epoch."""
-    settings = shard.cell.settings
+    settings = on_policy(shard.cell.settings)
     columns = []
     for member in shard.members:
         generator = stream(member.seed, Purpose.MINIBATCHES, iteration)

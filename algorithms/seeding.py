@@ -20,6 +20,8 @@ class Purpose(IntEnum):
     TRAINING_ENVIRONMENT = 3
     EVALUATION_ENVIRONMENT = 4
     ADVANTAGE_NOISE = 5
+    UPDATES = 6
+    STARTING_POINTS = 7
 
 
 def stream(seed: int, purpose: Purpose, index: int = 0) -> np.random.Generator:
@@ -29,8 +31,13 @@ def stream(seed: int, purpose: Purpose, index: int = 0) -> np.random.Generator:
 
 def environment_seeds(seed: int, purpose: Purpose, index: int, count: int) -> list[int]:
     """`count` seeds for simulators, in [0, 2³¹): EnvPool takes C++ ints."""
-    words = _sequence(seed, purpose, index).generate_state(count, np.uint32)
-    return [int(word) & 0x7FFFFFFF for word in words]
+    return [word & 0x7FFFFFFF for word in words(seed, purpose, index, count)]
+
+
+def words(seed: int, purpose: Purpose, index: int, count: int) -> list[int]:
+    """`count` words of 32 random bits."""
+    state = _sequence(seed, purpose, index).generate_state(count, np.uint32)
+    return [int(word) for word in state]
 
 
 def _sequence(seed: int, purpose: Purpose, index: int) -> np.random.SeedSequence:

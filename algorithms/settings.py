@@ -8,12 +8,14 @@ members); every other field shapes the computation and is shared. Importing this
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from algorithms.estimator_rules import Base, EstimatorName, Weights, check_estimator
 from algorithms.specification import Strict
 
 
@@ -45,6 +47,7 @@ NonNegative = Annotated[Number, Field(ge=0, allow_inf_nan=False), PerMember()]
 Bound = Annotated[Number, Field(gt=0, allow_inf_nan=False)]
 UnitInterval = Annotated[Number, Field(ge=0, le=1), PerMember()]
 Count = Annotated[int, BeforeValidator(_number), Field(ge=1)]
+NotNegative = Annotated[int, BeforeValidator(_number), Field(ge=0)]
 LaterFlag = Annotated[bool, Later(before=False)]
 
 
@@ -52,6 +55,35 @@ class Settings(Strict):
     """What all methods' settings share: frozen, no unknown keys, per-member fields known by name."""
 
     family: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def iteration_steps(self) -> int:
+        """Environment steps of one member in one iteration, after which diagnostics are booked."""
+
+    @property
+    @abstractmethod
+    def actions_per_iteration(self) -> int:
+        """How often a member's policy is asked for actions in one iteration."""
+
+    @property
+    @abstractmethod
+    def updates_per_iteration(self) -> int:
+        """Gradient steps of one member in one iteration."""
+
+    @property
+    def copies(self) -> int:
+        """Environments that one member steps at once."""
+        return 1
+
+    @property
+    def normalizes(self) -> tuple[bool, bool]:
+        """Whether observations, and whether rewards, are divided by running statistics."""
+        return False, False
+
+    def schedules(self, passed: float) -> dict[str, float]:
+        """What scheduled hyperparameters are multiplied by after the fraction `passed` of training."""
+        return {}
 
     @classmethod
     def per_member(cls) -> tuple[str, ...]:
@@ -121,6 +153,31 @@ class PPO(Settings):
     def minibatch_size(self) -> int:
         """Transitions in one gradient step of one member."""
         return self.batch_size // self.minibatches
+
+    @property
+    def iteration_steps(self) -> int:
+        """One rollout."""
+        return self.batch_size
+
+    @property
+    def actions_per_iteration(self) -> int:
+        """One for each step of the rollout."""
+        return self.rollout_steps
+
+    @property
+    def updates_per_iteration(self) -> int:
+        """One for each minibatch of each epoch."""
+        return self.epochs * self.minibatches
+
+    @property
+    def copies(self) -> int:
+        """Environments that one member steps at once."""
+        return self.environments
+
+    @property
+    def normalizes(self) -> tuple[bool, bool]:
+        """As the settings say."""
+        return self.normalize_observations, self.normalize_rewards
 
     def schedules(self, passed: float) -> dict[str, float]:
         """What scheduled hyperparameters are multiplied by after the fraction `passed` of training."""
@@ -202,14 +259,102 @@ class PrefPoE(PPO):
         return self
 
 
+class Replayed(Settings):
+    """What methods that learn from replay share: one update with a batch from it after each step.
+
+    Actions are uniform for `initial_steps`; updates begin once `update_after` steps are made and a batch is stored.
+    `target_rate` τ is how fast the slow copies follow.
+    """
+
+    gamma: UnitInterval = 0.99
+    target_rate: UnitInterval = 0.005
+    adam_epsilon: Positive = 1e-8
+
+    hidden: Annotated[tuple[Count, ...], Field(min_length=1)] = (256, 256)
+    batch_size: Count = 100
+    buffer_size: Count = 1_000_000
+    initial_steps: NotNegative = 10_000
+    update_after: NotNegative = 1_000
+
+    @property
+    def iteration_steps(self) -> int:
+        """A hundred: diagnostics are means over so many updates."""
+        return 100
+
+    @property
+    def actions_per_iteration(self) -> int:
+        """One for each step."""
+        return self.iteration_steps
+
+    @property
+    def updates_per_iteration(self) -> int:
+        """One after each step."""
+        return self.iteration_steps
+
+    @property
+    def first_update(self) -> int:
+        """How many transitions must have been stored before the first update."""
+        return max(self.batch_size, self.update_after)
+
+    @model_validator(mode="after")
+    def _room_for_a_batch(self) -> Replayed:
+        if self.buffer_size < self.batch_size:
+            raise ValueError(
+                f"buffer_size = {self.buffer_size} is less than batch_size = {self.batch_size}"
+            )
+        return self
+
+
+class SAC(Replayed):
+    """Soft actor-critic (Haarnoja et al. 2018) with a policy and an estimator of its gradient; defaults are MuJoCo's.
+
+    The policy is a mixture of `components` of the `base`, squashed by tanh unless `squashed` is false; its weights are
+    learned or stay uniform. `estimator` names how the actor climbs (`estimators.py`). With `automatic_alpha` the entropy
+    scale starts at `alpha` and moves so that the entropy is minus the number of action dimensions. The actor's step
+    size is `actor_step_ratio` (κ) times the critic's. `jacobian_floor` δ makes tanh's Jacobian 1 − a² + δ, without which a
+    squashed Cauchy has no entropy.
+    """
+
+    family: ClassVar[str] = "sac"
+
+    critic_learning_rate: Positive = 3e-4
+    actor_step_ratio: Positive = 1.0
+    alpha_learning_rate: Positive = 3e-4
+    alpha: Positive = 1.0
+    gumbel_temperature: Positive = 1.0
+
+    base: Base = "normal"
+    squashed: bool = True
+    components: Count = 1
+    weights: Weights = "learned"
+    estimator: EstimatorName = "reparameterized"
+    baseline_actions: Count = 30
+    automatic_alpha: bool = True
+    log_std_range: tuple[Number, Number] = (-20.0, 2.0)
+    jacobian_floor: Annotated[Number, Field(ge=0, allow_inf_nan=False)] = 0.0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SAC:
+        check_estimator(self.estimator, self.components, self.weights)
+        if self.log_std_range[0] >= self.log_std_range[1]:
+            raise ValueError(
+                f"log_std_range = {self.log_std_range} must be (low, high) with low < high"
+            )
+        return self
+
+
 @dataclass(frozen=True)
 class Method:
     """One arm: its settings before any override, what it serves, and how it is called in print."""
 
     label: str
     version: int
-    settings: PPO
+    settings: Settings
     action_kinds: tuple[Literal["continuous", "discrete"], ...] = ("continuous", "discrete")
+
+
+def _sac(label: str, settings: SAC) -> Method:
+    return Method(label, 1, settings, ("continuous",))
 
 
 METHODS: dict[str, Method] = {
@@ -270,13 +415,40 @@ METHODS: dict[str, Method] = {
         ),
         ("continuous",),
     ),
+    "like_squashed": _sac("Like-Squashed", SAC(estimator="likelihood")),
+    "rep_squashed": _sac("Rep-Squashed", SAC()),
+    "like_sgm": _sac("Like-SGM", SAC(components=5, estimator="likelihood")),
+    "half_rep_sgm": _sac("HalfRep-SGM", SAC(components=5, estimator="half")),
+    "gumbel_rep_sgm": _sac("GumbelRep-SGM", SAC(components=5, estimator="gumbel")),
+    "uniform_rep_sgm": _sac("UniformRep-SGM", SAC(components=5, weights="uniform")),
+    "rep_cauchy": _sac("Rep-Cauchy", SAC(base="cauchy", jacobian_floor=1e-6)),
+    "half_rep_cm": _sac(
+        "HalfRep-CM", SAC(base="cauchy", jacobian_floor=1e-6, components=5, estimator="half")
+    ),
+    "gumbel_rep_cm": _sac(
+        "GumbelRep-CM", SAC(base="cauchy", jacobian_floor=1e-6, components=5, estimator="gumbel")
+    ),
 }
 
 
-def resolve(method: str, overrides: Mapping[str, Any]) -> PPO:
+def resolve(method: str, overrides: Mapping[str, Any]) -> Settings:
     """The method's settings with `overrides` applied and validated.
 
     Raises ValueError (pydantic's ValidationError included) for an unknown key or a value out of range.
     """
     base = METHODS[method].settings
     return type(base).model_validate({**base.model_dump(), **overrides})
+
+
+def on_policy(settings: Settings) -> PPO:
+    """The settings of a method that learns from rollouts. Raises TypeError for others."""
+    if not isinstance(settings, PPO):
+        raise TypeError(f"{type(settings).__name__} does not learn from rollouts")
+    return settings
+
+
+def off_policy(settings: Settings) -> Replayed:
+    """The settings of a method that learns from replay. Raises TypeError for others."""
+    if not isinstance(settings, Replayed):
+        raise TypeError(f"{type(settings).__name__} does not learn from replay")
+    return settings

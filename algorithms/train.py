@@ -36,11 +36,20 @@ from algorithms.cell import (
 )
 from algorithms.checkpoint import TrainingState
 from algorithms.choice import provenance_of, with_choice
+from algorithms.episodes import Episodes
 from algorithms.evaluate import evaluate
 from algorithms.header import CURVE, DIAGNOSTICS, EVALUATION, HEADER, RecordError, read_header
-from algorithms.population import Population, compiler_missing, should_compile
+from algorithms.interaction import OffPolicyLoop
+from algorithms.population import (
+    OffPolicy,
+    OnPolicy,
+    Population,
+    compiler_missing,
+    make_population,
+    should_compile,
+)
 from algorithms.progress import Progress
-from algorithms.rollout import Collector, Episodes, fresh_normalizer, minibatches
+from algorithms.rollout import OnPolicyLoop, fresh_normalizer
 from algorithms.settings import METHODS
 from algorithms.specification import SpecificationError, explain
 
@@ -94,13 +103,14 @@ def prepare(shard: Shard, scratch: Path, on: Resources) -> tuple[TrainingState, 
     """The population, and its state: fresh, or where the last finished segment left it."""
     members = len(shard.members)
     compiled = decide_mode(shard, on.mode) == "compiled"
-    population = Population(shard, torch.device(on.device), compiled)
+    population = make_population(shard, torch.device(on.device), compiled)
     state = TrainingState(
         population.learners(),
         fresh_normalizer(population),
         Episodes(),
         np.zeros(members, dtype=np.int64),
         np.full(members, -1, dtype=np.int64),
+        population.replay() if isinstance(population, OffPolicy) else None,
     )
     checkpoint.restore(state, scratch, shard.key)
     return state, population
@@ -133,7 +143,7 @@ def warm_up(population: Population, state: TrainingState, progress: Progress) ->
     except BackendCompilerFailed as error:
         reason = next(line for line in reversed(str(error).splitlines()) if line.strip())
         _say_eager(f"compiling failed ({reason.strip()})")
-        return Population(population.shard, population.device, compiled=False)
+        return make_population(population.shard, population.device, compiled=False)
     state.mode = "compiled"
     state.compile_seconds += time.perf_counter() - start
     return population
@@ -157,29 +167,33 @@ def train_segment(
     progress: Progress,
 ) -> None:
     """Collect and update for the iterations of one segment, in environments made for it."""
-    cell, settings = shard.cell, shard.cell.settings
+    cell = shard.cell
     start = time.perf_counter()
     first = segment * cell.segment_iterations
-    per_iteration = settings.batch_size * len(shard.members)
+    per_iteration = cell.settings.iteration_steps * len(shard.members)
     progress.enter("training", first * per_iteration)
-    collector = Collector(shard, segment, state.normalizer, state.episodes, threads)
+    loop = begin_segment(population, state, segment, threads)
     for iteration in range(first, min(first + cell.segment_iterations, cell.iterations)):
-        rollout = collector.collect(population, state.learners, iteration)
-        means = population.update(
-            state.learners,
-            rollout,
-            minibatches(shard, iteration).to(population.device),
-            population.scheduled(iteration),
-        )
+        means = loop.iterate(iteration)
         state.diagnostic_names = tuple(sorted(means))
         columns = torch.stack([means[name] for name in state.diagnostic_names], dim=1)
         state.diagnostics.append(columns.double().cpu().numpy())
         lost = ~state.learners.alive.cpu().numpy() & (state.diverged_at < 0)
-        state.diverged_at[lost] = (iteration + 1) * settings.batch_size
+        state.diverged_at[lost] = (iteration + 1) * cell.settings.iteration_steps
         progress.advance(per_iteration)
-    state.cut += collector.cut_episodes()
+    state.cut += loop.cut_episodes()
     state.segment = segment + 1
     state.training_seconds += time.perf_counter() - start
+
+
+def begin_segment(
+    population: Population, state: TrainingState, segment: int, threads: int
+) -> OnPolicyLoop | OffPolicyLoop:
+    """What collects experience and learns from it, in environments made for the segment."""
+    if isinstance(population, OnPolicy):
+        return OnPolicyLoop(population, state, segment, threads)
+    assert isinstance(population, OffPolicy)
+    return OffPolicyLoop(population, state, segment, threads)
 
 
 def learning_curve(shard: Shard, state: TrainingState) -> pd.DataFrame:
@@ -213,7 +227,7 @@ def _while_learning(state: TrainingState) -> np.ndarray[Any, np.dtype[np.bool_]]
 def diagnostics(shard: Shard, state: TrainingState) -> pd.DataFrame:
     """Every diagnostic of the updates, averaged in each bin of steps."""
     iterations, members = len(state.diagnostics), len(shard.members)
-    steps = (np.arange(iterations) + 1) * shard.cell.settings.batch_size
+    steps = (np.arange(iterations) + 1) * shard.cell.settings.iteration_steps
     values = np.stack(state.diagnostics).reshape(iterations * members, -1)
     rows = pd.DataFrame(values, columns=list(state.diagnostic_names))
     rows.insert(0, "member", np.tile(np.arange(members, dtype=np.int32), iterations))
@@ -252,7 +266,7 @@ def weights(population: Population, state: TrainingState) -> dict[str, np.ndarra
 
 def how_it_ran(shard: Shard, state: TrainingState, on: Resources) -> dict[str, Any]:
     """Time, machine, versions and commit of this run."""
-    steps = shard.cell.iterations * shard.cell.settings.batch_size * len(shard.members)
+    steps = shard.cell.iterations * shard.cell.settings.iteration_steps * len(shard.members)
     return {
         "started": state.started,
         "wall_seconds": round(state.wall_seconds, 3),

@@ -11,7 +11,7 @@ from torch import Tensor
 from algorithms.cell import Shard
 from algorithms.evaluate import Episode, Moment, play
 from algorithms.normalize import Normalizer
-from algorithms.population import Learners, Population
+from algorithms.population import Learners, OnPolicy, Population, make_population
 from algorithms.records import Record
 from algorithms.rollout import fresh_normalizer
 from algorithms.specification import SpecificationError
@@ -36,7 +36,12 @@ class Trained:
         return play(self.population, self.learners, self.normalizer, [seeds], quota, watch=watch)
 
     def values(self, seen: Tensor) -> Tensor:
-        """V of normalised observations [1, N, O], in units of the normalised reward: [1, N]."""
+        """V of normalised observations [1, N, O], in units of the normalised reward: [1, N].
+
+        Raises TypeError for a method without V.
+        """
+        if not isinstance(self.population, OnPolicy):
+            raise TypeError(f"{self.population.cell.method} learns no V")
         return self.population.values(self.learners, seen)
 
 
@@ -53,11 +58,11 @@ def read_member(shard: Shard, record: Record, seed: int) -> Trained:
         )
     (index,) = found
     arrays = record.arrays()
-    population = Population(
+    population = make_population(
         replace(shard, members=(shard.members[index],)), torch.device("cpu"), compiled=False
     )
     normalizer = fresh_normalizer(population)
-    copies = shard.cell.settings.environments
+    copies = shard.cell.settings.copies
     own = slice(index * copies, (index + 1) * copies)
     normalizer.observations.mean = arrays["observation.mean"][own]
     normalizer.observations.variance = arrays["observation.variance"][own]

@@ -20,7 +20,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from algorithms.cell import SCALES
-from algorithms.records import atomic_path
+from algorithms.records import atomic_path, find_study
 from algorithms.specification import SpecificationError
 from analysis.audit.specification import read_specification
 from analysis.ledger import Ledger, ledger, make_folder, write_ledger
@@ -137,7 +137,7 @@ def code(text: str) -> Markup:
 
 def _paper(entry: PaperFolder, request: Request, state: Ledger, output: Path) -> dict[str, Any]:
     drawn = entry.artifacts(request.scale)
-    trained = list(_trained(entry, request))
+    trained, studies = list(_trained(entry, request)), list(_studies(entry, request))
     stale = state.stale[state.stale["paper"] == entry.name]
     (total,) = state.papers[state.papers["paper"] == entry.name].to_dict("records")
     return {
@@ -150,7 +150,8 @@ def _paper(entry: PaperFolder, request: Request, state: Ledger, output: Path) ->
         "ledger": state.cells[state.cells["paper"] == entry.name].to_dict("records"),
         "stale": stale.to_dict("records"),
         "trained": trained,
-        "versions": _versions([told["provenance"] for told in trained]),
+        "studies": studies,
+        "versions": _versions([told["provenance"] for told in (*trained, *studies)]),
     }
 
 
@@ -231,11 +232,24 @@ def _trained(entry: PaperFolder, request: Request) -> Iterator[dict[str, Any]]:
             }
 
 
+def _studies(entry: PaperFolder, request: Request) -> Iterator[dict[str, Any]]:
+    """Every planned study: its title, and its record's provenance, empty where there is none."""
+    records = Path(request.records(entry.name))
+    for name in entry.plan.planned_studies(request.scale):
+        record = find_study(entry.plan.study(request.scale, name), records)
+        yield {
+            "name": name,
+            "title": entry.plan.studies[name].title,
+            "provenance": {} if record is None else record.meta["provenance"],
+        }
+
+
 def _versions(provenance: Sequence[dict[str, Any]]) -> list[tuple[str, list[tuple[str, int]]]]:
     """Each library and machine property with the values found and how many records have them."""
     table: dict[str, dict[str, int]] = {}
     for told in provenance:
-        for name, value in (*told["versions"].items(), *((key, told[key]) for key in VERSION_KEYS)):
+        machine = ((key, told[key]) for key in VERSION_KEYS if key in told)
+        for name, value in (*told.get("versions", {}).items(), *machine):
             counts = table.setdefault(name, {})
             counts[str(value)] = counts.get(str(value), 0) + 1
     return [(name, sorted(counts.items())) for name, counts in table.items()]

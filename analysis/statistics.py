@@ -93,6 +93,14 @@ def mean_interval(x: Scores) -> Interval:
     return Interval(mean(x) - half, mean(x) + half)
 
 
+def wilson_interval(count: int, n: int) -> Interval:
+    """Wilson's interval of a proportion of which `count` of n were observed."""
+    if not n:
+        return UNDEFINED
+    found = stats.binomtest(count, n).proportion_ci(CONFIDENCE, method="wilson")
+    return Interval(float(found.low), float(found.high))
+
+
 def iqm(x: Scores) -> float:
     """Interquartile mean: mean of what remains after cutting ⌊n/4⌋ scores from either end.
 

@@ -11,7 +11,7 @@ import torch
 
 from algorithms.cell import Member, Protocol, Shard, make_cell
 from algorithms.methods.ppo import Batch
-from algorithms.population import Population
+from algorithms.population import OnPolicy
 
 MEMBERS, UPDATES, ACTIONS = 5, 100, 500
 
@@ -23,7 +23,7 @@ def main() -> None:
         cell = make_cell(method, "HalfCheetah-v4", {}, 1_000_000, Protocol(1, 1, 1))
         shard = Shard(cell, tuple(Member(seed=seed) for seed in range(MEMBERS)))
         for compiled in (False, True):
-            learning = Population(shard, torch.device("cpu"), compiled)
+            learning = OnPolicy(shard, torch.device("cpu"), compiled)
             start = time.perf_counter()
             learning.warm_up()
             warm_up = time.perf_counter() - start
@@ -34,12 +34,12 @@ def main() -> None:
             for _ in range(ACTIONS):
                 learning.sample(learners, observation, noise, hyper)
             action = (time.perf_counter() - start) / ACTIONS
-            n = cell.settings.batch_size
+            n = learning.settings.batch_size
             zeros = torch.zeros(MEMBERS, n)
             rollout = Batch(
                 torch.zeros(MEMBERS, n, 17), torch.zeros(MEMBERS, n, 6), zeros, zeros, zeros, zeros
             )
-            rows = torch.randint(n, (UPDATES, MEMBERS, cell.settings.minibatch_size))
+            rows = torch.randint(n, (UPDATES, MEMBERS, learning.settings.minibatch_size))
             start = time.perf_counter()
             learning.update(learners, rollout, rows, hyper)
             update = (time.perf_counter() - start) / UPDATES

@@ -18,7 +18,7 @@ from filelock import FileLock
 from algorithms.cell import Plan, Shard, load_plan, require_scale
 from algorithms.choice import with_choice
 from algorithms.header import contents
-from algorithms.records import Record, environment_provenance, find_study, write_study
+from algorithms.records import CODE, Record, environment_provenance, find_study, write_study
 from algorithms.specification import SpecificationError
 from algorithms.study import Settings, Study, check_settings
 from analysis.load import find_record
@@ -102,6 +102,6 @@ def _write(
         "device": "cpu",
         "threads": 1,
         "read": {shard.name: contents(record.meta) for shard, record in read},
-        **environment_provenance(),
+        **environment_provenance((*CODE, "analysis", "paper_figures")),
     }
     write_study(folder, study, tables, how)

@@ -43,7 +43,7 @@ class LineStyle:
     dashes: str | tuple[int, tuple[float, ...]] = _SOLID
 
 
-METHODS: dict[str, LineStyle] = {
+_PREFPOE = {
     "ppo": LineStyle(_BLACK),
     "ppo_matched": LineStyle(_BLACK, _DOTTED),
     "ppo_cleanrl_discrete": LineStyle(_BLACK, _DASH_DOT),
@@ -58,7 +58,26 @@ METHODS: dict[str, LineStyle] = {
     "prefpoe_eq16": LineStyle(_VERMILLION, _DOTTED),
     "prefpoe_released": LineStyle(_PURPLE),
 }
-"""One style per method through the whole paper: Okabe and Ito's colours (2008), variants by dashes."""
+_MIXTURE = {
+    "rep_squashed": LineStyle(_BLACK),
+    "like_squashed": LineStyle(_BLACK, _DOTTED),
+    "half_rep_sgm": LineStyle(_VERMILLION),
+    "like_sgm": LineStyle(_VERMILLION, _DOTTED),
+    "gumbel_rep_sgm": LineStyle(_BLUE),
+    "uniform_rep_sgm": LineStyle(_GREEN),
+    "rep_cauchy": LineStyle(_SKY),
+    "half_rep_cm": LineStyle(_ORANGE),
+    "gumbel_rep_cm": LineStyle(_PURPLE),
+}
+PAPERS: tuple[dict[str, LineStyle], ...] = (_PREFPOE, _MIXTURE)
+"""One style per method through a whole paper: Okabe and Ito's colours (2008), variants by dashes."""
+METHODS: dict[str, LineStyle] = {name: look for paper in PAPERS for name, look in paper.items()}
+
+POLICIES: dict[str, LineStyle] = {
+    "gaussian": LineStyle(_BLACK),
+    "gaussian_mixture": LineStyle(_VERMILLION),
+}
+"""Policies of studies that train no method."""
 
 _OTHERS = (LineStyle(_GREY), LineStyle(_GREY, _DOTTED), LineStyle(_GREY, _DASH_DOT))
 _RC: dict[Any, Any] = {

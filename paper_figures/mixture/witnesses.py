@@ -5,7 +5,7 @@ argument with the paper's choice as its default, so that a test can put another 
 `python -m paper_figures.mixture.witnesses --output FILE` (1.5 s; `OPENBLAS_NUM_THREADS=1` helps on a busy machine).
 
 Shapes: B grid points or quadrature nodes, N components; parameters of a mixture are [3, N]: means, log standard
-deviations, weight logits. Rewards of the bandit of Appendix C are at most 1 (see `bandit_scale`).
+deviations, weight logits. Rewards of the bandit of Appendix C are at most 1 (see `bimodal_bandit.bandit_scale`).
 """
 
 from __future__ import annotations
@@ -18,23 +18,25 @@ from functools import cache
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import integrate, optimize, special
 
 from analysis.audit.witness import Witness, command_line
+from paper_figures.mixture import gaussian_mixtures
+from paper_figures.mixture.bimodal_bandit import (
+    ALPHAS,
+    SPREAD,
+    bandit_scale,
+    expected_rewards,
+    needed_alpha,
+    reward,
+    reward_slope,
+    two_bumps,
+)
+from paper_figures.mixture.gaussian_mixtures import Array, gaussian_entropy, normal
+from paper_figures.mixture.stationary import STATIONARY_OUTCOMES, maximise
 
-Array = NDArray[np.float64]
 Critic = Callable[[Array], Array]
 
-CENTRES = (-1.0, 1.0)
-"""Means of the two Gaussians whose sum is the reward of the bandit (Appendix C)."""
-SPREAD = 0.5
-"""Their standard deviation (Appendix C)."""
-ALPHAS = (
-    (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6),
-    (0.22, 0.24, 0.26, 0.28, 0.325, 0.35, 0.375, 0.45),
-)
-"""The entropy scales of Appendix C: first series, then the additional ones."""
 PEAK_READING = "the normalised reward has the largest value 1"
 CLOSE = 1e-6
 
@@ -49,61 +51,7 @@ NODES: Array = np.linspace(-9.0, 9.0, 361)
 WEIGHTS: Array = np.exp(-0.5 * NODES**2) / math.sqrt(2 * math.pi) * (NODES[1] - NODES[0])
 
 
-def normal(x: Array | float, variance: Array | float) -> Array:
-    """The density of N(0, variance) at x."""
-    return np.asarray(np.exp(-np.square(x) / (2 * variance)) / np.sqrt(2 * math.pi * variance))
-
-
-def gaussian_entropy(std: Array | float) -> Array:
-    """The differential entropy of a Gaussian, in nats."""
-    return np.asarray(0.5 * math.log(2 * math.pi * math.e) + np.log(std))
-
-
-# The bandit of Appendix C, and its Gaussian policies in closed form
-
-
-def two_bumps(action: Array | float, variance: Array | float = 0.0) -> Array:
-    """The sum of the two densities, blurred by a Gaussian policy of that variance; not yet normalised."""
-    spread = SPREAD**2 + np.asarray(variance)
-    bumps = [normal(np.asarray(action) - centre, spread) for centre in CENTRES]
-    return np.asarray(np.sum(bumps, axis=0))
-
-
-@cache
-def bandit_scale() -> float:
-    """What the sum of the two densities is multiplied with so that its largest value is 1."""
-    found = optimize.minimize_scalar(
-        lambda a: -float(two_bumps(a)),
-        bounds=(0.5, 1.5),
-        method="bounded",
-        options={"xatol": 1e-12},
-    )
-    return -1 / float(found.fun)
-
-
-def reward(action: Array) -> Array:
-    """The reward of the bandit, largest value 1. Shape as given."""
-    return bandit_scale() * two_bumps(action)
-
-
-def reward_slope(action: Array) -> Array:
-    """The derivative of `reward`."""
-    bumps = [(c - action) / SPREAD**2 * normal(action - c, SPREAD**2) for c in CENTRES]
-    return np.asarray(bandit_scale() * np.sum(bumps, axis=0))
-
-
-def needed_alpha(mean: Array | float, variance: Array | float) -> Array:
-    """−σ ∂E[r]/∂σ of a Gaussian policy: the α at which ∂J/∂σ = 0 there (Eq. 12 and 13), for rewards up to 1.
-
-    `variance` is SPREAD² + σ², the variance of the blurred bumps.
-    """
-    variance = np.asarray(variance)
-    parts = [
-        normal(np.asarray(mean) - c, variance)
-        * (np.square(np.asarray(mean) - c) / variance**2 - 1 / variance)
-        for c in CENTRES
-    ]
-    return np.asarray(-bandit_scale() * (variance - SPREAD**2) * np.sum(parts, axis=0))
+# The Gaussian policies of the bandit of Appendix C, in closed form
 
 
 @cache
@@ -182,9 +130,7 @@ def parts(params: Array, action: Array) -> tuple[Array, Array, Array]:
 def log_density(params: Array, action: Array) -> Array:
     """log π of a mixture at actions [B]."""
     means, log_std, logits = params
-    z = (action[None] - means[:, None]) * np.exp(-log_std)[:, None]
-    terms = special.log_softmax(logits)[:, None] - log_std[:, None] - 0.5 * z**2
-    return np.asarray(special.logsumexp(terms, axis=0) - 0.5 * math.log(2 * math.pi))
+    return gaussian_mixtures.log_density(special.log_softmax(logits), means, log_std, action)
 
 
 def objective(params: Array, alpha: float, critic: Critic = reward) -> float:
@@ -262,62 +208,29 @@ def bimodal_point(alpha: float) -> Array | None:
 
 def expected_reward(params: Array) -> float:
     """E[r] of a mixture on the bandit, in closed form."""
-    blurred = two_bumps(params[0], np.exp(2 * params[1]))
-    return float(bandit_scale() * softmax(params[2]) @ blurred)
+    return float(softmax(params[2]) @ expected_rewards(params[0], np.exp(2 * params[1])))
 
 
 def modes(params: Array) -> int:
-    """How many local maxima the density of a mixture has."""
-    density = np.exp(log_density(params, np.linspace(-8, 8, 3201)))
-    inner = density[1:-1]
-    return int(((inner > density[:-2]) & (inner >= density[2:]) & (inner > 1e-9)).sum())
+    """How many modes the density of a mixture of two has."""
+    return gaussian_mixtures.modes(softmax(params[2]), params[0], np.exp(params[1]))
 
 
 @cache
 def search(alpha: float, starts: int, seed: int = 0) -> tuple[tuple[float, int, float], ...]:
-    """The search of Appendix C from fewer random starts: (J, modes, E[r]) of every run that converges, best first.
+    """The search of Appendix C from fewer random starts than the study `numerical_study`, whose record has them all.
 
-    SciPy's optimiser for bounded variables; means from U[−2, 2], log-std from U[−3, 0] and bounded by 3, the
-    weight from U[0, 1] and bounded to it. A run whose used component ends at the bound of log-std has diverged.
+    (J, modes, E[r]) of every run that ends at a stationary point, best first.
     """
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(starts):
         start = np.concatenate([rng.uniform(-2, 2, 2), rng.uniform(-3, 0, 2), rng.uniform(0, 1, 1)])
-        run = optimize.minimize(
-            _negative,
-            start,
-            args=(alpha,),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=[(-20, 20)] * 2 + [(-4, 3)] * 2 + [(0, 1)],
-        )
-        weights = np.array([run.x[4], 1 - run.x[4]])
-        at_bound = (run.x[2:4] > 2.99) & (weights > 1e-9)
-        if run.success and not at_bound.any():
-            params = np.stack([run.x[:2], run.x[2:4], np.log(np.maximum(weights, 1e-12))])
-            found.append((-float(run.fun), modes(params), expected_reward(params)))
+        end = maximise(start, alpha)
+        if end.outcome in STATIONARY_OUTCOMES:
+            bimodal = end.prominence > gaussian_mixtures.BIMODAL
+            found.append((end.objective, 2 if bimodal else 1, end.expected_reward))
     return tuple(sorted(found, reverse=True))
-
-
-def _negative(x: Array, alpha: float) -> tuple[float, Array]:
-    """−J and its gradient in (means, log-stds, first weight)."""
-    weights = np.array([x[4], 1 - x[4]])
-    std = np.exp(x[2:4])[:, None]
-    z = (GRID - x[:2, None]) / std
-    densities = normal(z, 1.0) / std
-    density = np.maximum(weights @ densities, 1e-300)
-    log_prob = np.log(density)
-    value = float(STEPS @ (density * (grid_reward() - alpha * log_prob)))
-    inner = STEPS * (grid_reward() - alpha * log_prob - alpha)
-    slopes = np.concatenate(
-        [
-            weights * ((densities * z) @ inner) / std[:, 0],
-            weights * ((densities * (z**2 - 1)) @ inner),
-            [float((densities[0] - densities[1]) @ inner)],
-        ]
-    )
-    return -value, -slopes
 
 
 # Section 3: propositions

@@ -112,7 +112,7 @@ def run(about: Study, settings: Overhead, read: Sequence[Read]) -> Mapping[str, 
 def counted(method: str, environment: str) -> dict[str, Any]:
     """A row of `parameters`, by the method's own settings."""
     shard = measured_shard(method, environment, {}, 1, 1)
-    world, steps = shard.cell.world, shard.cell.settings.batch_size
+    world, steps = shard.cell.world, shard.cell.settings.iteration_steps
     scalars = 4  # log-probability, advantage, value target, value
     numbers = steps * (world.observation_size + world.action.size + scalars)
     return {
@@ -139,7 +139,7 @@ def measured(
             for turn in range(len(methods)):
                 which = (turn + number) % len(methods)
                 cell = processes[which].shard.cell
-                steps = cell.segment_iterations * cell.settings.batch_size
+                steps = cell.segment_iterations * cell.settings.iteration_steps
                 place = {"round": number, "turn": turn, "steps": steps}
                 yield "rounds", who[which] | place | processes[which].answer()
         for about, process in zip(who, processes, strict=True):

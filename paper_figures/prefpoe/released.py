@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtr, stdtrit
 
 from algorithms.normalize import Normalizer
-from algorithms.settings import METHODS, PrefPoE
+from algorithms.settings import METHODS, PrefPoE, on_policy
 from algorithms.specification import SpecificationError
 from analysis.audit.checks.replication import Sample, welch, welch_p
 from analysis.audit.witness import Witness, Witnesses, write_witnesses
@@ -175,7 +175,7 @@ def network_sizes(method: str, environment: str) -> dict[str, int]:
     if isinstance(settings, PrefPoE):
         made = prefpoe.init(settings, world, rng)
     else:
-        made = ppo.init(settings, world, rng)
+        made = ppo.init(on_policy(settings), world, rng)
     return {name: tensor.numel() for name, tensor in made.items()}
 
 
@@ -378,7 +378,7 @@ def _entropies(found: Deviations) -> Numbers:
     assert settings.std_range is not None
     size = len(found.main)
     fresh = deviations(*np.full((2, size), settings.initial_log_std))
-    cleanrl = np.exp(np.full(size, METHODS["ppo"].settings.initial_log_std))
+    cleanrl = np.exp(np.full(size, on_policy(METHODS["ppo"].settings).initial_log_std))
     return {
         "H(π_fused), nats": gaussian_entropy(found.fused),
         "H(π_main), nats": gaussian_entropy(found.main),

@@ -6,15 +6,15 @@ After raising one in `algorithms/settings.py`, store the new numbers: python -m 
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from algorithms.evaluate import evaluate
-from algorithms.rollout import Collector, minibatches
-from algorithms.settings import METHODS
-from algorithms.train import Resources, prepare
+from algorithms.settings import METHODS, Replayed
+from algorithms.train import Resources, begin_segment, prepare
 from tests.algorithms.small_runs import ARMS, small_shard
 
 PATH = Path(__file__).with_name("golden.json")
@@ -43,18 +43,18 @@ def named(run: Run) -> str:
 def mini_run(method: str, environment: str, overrides: dict[str, Any]) -> dict[str, float]:
     """Two iterations of two members: each diagnostic's mean, what the parameters are and did, and the returns."""
     torch.set_num_threads(1)
-    settings: dict[str, Any] = {"rollout_steps": 128, **overrides}
+    replayed = isinstance(METHODS[method].settings, Replayed)
+    settings: dict[str, Any] = overrides if replayed else {"rollout_steps": 128, **overrides}
     shard = small_shard(method, environment, (0, 1), steps=256, **settings)
     state, population = prepare(shard, Path("no-scratch"), Resources(mode="eager"))
-    collector = Collector(shard, 0, state.normalizer, state.episodes, threads=1)
+    loop = begin_segment(population, state, 0, threads=1)
     numbers: dict[str, float] = {}
     for iteration in range(2):
-        rollout = collector.collect(population, state.learners, iteration)
-        rows = minibatches(shard, iteration)
-        means = population.update(state.learners, rollout, rows, population.scheduled(iteration))
+        means = loop.iterate(iteration)
         numbers |= {f"{name}_{iteration}": float(mean.mean()) for name, mean in means.items()}
     theta = state.learners.theta.double()
     moved = theta - population.learners().theta.double()
+    numbers = {name: value for name, value in numbers.items() if math.isfinite(value)}
     numbers["parameters"] = float(theta.abs().sum())
     numbers["moved"] = float(moved.abs().sum())
     numbers["returns"] = sum(state.episodes.episode_return)

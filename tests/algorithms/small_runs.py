@@ -1,4 +1,4 @@
-"""Runs small enough for tests: probe environments with a cheap PPO configuration."""
+"""Runs small enough for tests: probe environments with cheap configurations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from algorithms.cell import Member, Protocol, Shard, make_cell
-from algorithms.settings import METHODS
+from algorithms.settings import METHODS, Replayed
 from envs.registry import ENVIRONMENTS
 
 CHEAP: dict[str, Any] = {
@@ -18,6 +18,12 @@ CHEAP: dict[str, Any] = {
     "hidden": (16, 16),
     "normalize_observations": False,
     "normalize_rewards": False,
+}
+CHEAP_REPLAYED: dict[str, Any] = {
+    "hidden": (16, 16),
+    "batch_size": 16,
+    "initial_steps": 120,
+    "update_after": 170,
 }
 PROBES = ("ProbeTarget-v0", "ProbeSign-v0")
 ARMS = [
@@ -39,5 +45,7 @@ def small_shard(
 ) -> Shard:
     """A shard that trains in about a second."""
     protocol = Protocol(segments, evaluation_episodes=20, curve_rows=10, weights=weights)
-    cell = make_cell(method, environment, {**CHEAP, **overrides}, steps, protocol)
+    replayed = isinstance(METHODS[method].settings, Replayed)
+    cheap = CHEAP_REPLAYED if replayed else CHEAP
+    cell = make_cell(method, environment, {**cheap, **overrides}, steps, protocol)
     return Shard(cell, tuple(Member(seed=seed) for seed in seeds))

@@ -12,15 +12,9 @@ from torch import Tensor
 from algorithms.cell import Member, Protocol, Shard, make_cell
 from algorithms.methods import prefpoe
 from algorithms.methods.ppo import Batch
-from algorithms.population import (
-    Learners,
-    Population,
-    adam_step,
-    bias_corrections,
-    clip_by_norm,
-    should_compile,
-)
-from algorithms.settings import METHODS, PrefPoE
+from algorithms.population import Learners, OnPolicy, should_compile
+from algorithms.population.learners import Weights, adam_step, bias_corrections, clip_by_norm
+from algorithms.settings import METHODS, PPO, PrefPoE
 from envs.registry import ENVIRONMENTS, Discrete
 
 CPU = torch.device("cpu")
@@ -29,6 +23,7 @@ SMALL = {"rollout_steps": 32, "minibatches": 4, "epochs": 2, "hidden": (8, 8)}
 SERVED = [
     (method, environment)
     for method, entry in METHODS.items()
+    if isinstance(entry.settings, PPO)
     for environment in ("ProbeTarget-v0", "ProbeSign-v0")
     if ENVIRONMENTS[environment].action_kind in entry.action_kinds
 ]
@@ -40,7 +35,7 @@ def shard(method: str, environment: str, members: tuple[Member, ...], **override
     return Shard(make_cell(method, environment, settings, 64, PROTOCOL), members)
 
 
-def experience(population: Population, dtype: torch.dtype) -> tuple[Batch, Tensor]:
+def experience(population: OnPolicy, dtype: torch.dtype) -> tuple[Batch, Tensor]:
     """A rollout that depends on each member's seed alone, and the minibatches of eight updates."""
     world, n = population.cell.world, population.settings.batch_size
     columns = []
@@ -69,7 +64,7 @@ def learn(
     which: Shard, dtype: torch.dtype = torch.float64, compiled: bool = False
 ) -> tuple[Learners, dict[str, Tensor]]:
     """Eight updates on that experience, as in the second of two iterations."""
-    population = Population(which, CPU, compiled)
+    population = OnPolicy(which, CPU, compiled)
     learners = population.learners()
     learners.theta = learners.theta.to(dtype)
     learners.first_moment = learners.first_moment.to(dtype)
@@ -154,7 +149,7 @@ def test_compiled_actions_and_assessments_equal_eager_ones(environment: str) -> 
     )
     results = []
     for compiled in (False, True):
-        population = Population(which, CPU, compiled)
+        population = OnPolicy(which, CPU, compiled)
         learners = population.learners()
         learners.alive[1] = False
         hyper = population.scheduled(1)
@@ -167,7 +162,7 @@ def test_compiled_actions_and_assessments_equal_eager_ones(environment: str) -> 
 
 def test_a_member_with_a_nan_stops_where_it_was_and_the_others_go_on() -> None:
     which = shard("prefpoe", "ProbeTarget-v0", MEMBERS)
-    population = Population(which, CPU, compiled=False)
+    population = OnPolicy(which, CPU, compiled=False)
     batch, indices = experience(population, torch.float32)
     healthy = population.learners()
     population.update(healthy, batch, indices, population.scheduled(0))
@@ -194,19 +189,16 @@ def test_adam_is_torchs_adam_with_a_rate_for_each_member() -> None:
     gradients = torch.randn(5, 3, 7, generator=rng, dtype=torch.float64)
     rates = torch.tensor([1e-3, 1e-2, 0.3], dtype=torch.float64)
     epsilon = torch.tensor([1e-5, 1e-8, 1e-3], dtype=torch.float64)
-    learners = Learners(
-        theta.clone(), torch.zeros_like(theta), torch.zeros_like(theta), torch.ones(3) > 0
-    )
+    weights = Weights(theta, torch.zeros_like(theta), torch.zeros_like(theta))
     for gradient, correction in zip(gradients, bias_corrections(0, 5, theta), strict=True):
-        moved = adam_step(learners, gradient, rates, correction, epsilon)
-        learners = Learners(*moved, learners.alive)
+        weights = adam_step(weights, gradient, rates, correction, epsilon)
     for index in range(3):
         alone = theta[index].clone().requires_grad_()
         adam = torch.optim.Adam([alone], lr=float(rates[index]), eps=float(epsilon[index]))
         for gradient in gradients:
             alone.grad = gradient[index].clone()
             adam.step()
-        torch.testing.assert_close(learners.theta[index], alone.data, rtol=1e-12, atol=1e-14)
+        torch.testing.assert_close(weights.theta[index], alone.data, rtol=1e-12, atol=1e-14)
 
 
 def test_clipping_is_torchs_clipping_for_each_member() -> None:
@@ -223,11 +215,11 @@ def test_clipping_is_torchs_clipping_for_each_member() -> None:
 
 def test_schedules_fall_linearly_to_the_last_iteration() -> None:
     cell = make_cell("ppo_adaptive_clip", "HalfCheetah-v4", {}, 2048 * 4, PROTOCOL)
-    population = Population(Shard(cell, MEMBERS), CPU, compiled=False)
+    population = OnPolicy(Shard(cell, MEMBERS), CPU, compiled=False)
     clips = torch.stack([population.scheduled(iteration)["clip"] for iteration in range(4)])
     expected = torch.tensor([1, 0.75, 0.5, 0.25])[:, None] * torch.tensor([0.2, 0.1, 0.2])
     torch.testing.assert_close(clips, expected)
-    plain = Population(
+    plain = OnPolicy(
         Shard(make_cell("ppo", "HalfCheetah-v4", {}, 2048 * 4, PROTOCOL), MEMBERS), CPU, False
     )
     assert torch.equal(plain.scheduled(3)["clip"], plain.hyper["clip"])
@@ -249,7 +241,7 @@ def test_the_fusion_weight_is_scheduled_linearly(schedule: str, parts: list[floa
     settings = {"fusion_schedule": schedule, "fusion_weight": 0.8}
     cell = make_cell("prefpoe", "HalfCheetah-v4", settings, 2048 * 4, PROTOCOL)
     members = (Member(seed=0), Member(seed=1, setting={"fusion_weight": 0.2}))
-    population = Population(Shard(cell, members), CPU, compiled=False)
+    population = OnPolicy(Shard(cell, members), CPU, compiled=False)
     found = torch.stack([population.scheduled(i)["fusion_weight"] for i in range(5)])
     torch.testing.assert_close(found, torch.tensor(parts)[:, None] * torch.tensor([0.8, 0.2]))
     rates = torch.stack([population.scheduled(i)["learning_rate"] for i in range(5)])
@@ -265,7 +257,7 @@ def test_the_final_policy_has_the_last_fusion_weight(environment: str) -> None:
     for schedule in ("constant", "rising", "falling"):
         settings = {"fusion_schedule": schedule, "fusion_weight": 5.0}
         which = shard("prefpoe", environment, MEMBERS, **settings)
-        population = Population(which, CPU, compiled=False)
+        population = OnPolicy(which, CPU, compiled=False)
         learners = population.learners()
         shake = torch.randn(learners.theta.shape, generator=torch.Generator().manual_seed(4))
         learners.theta = learners.theta + 0.3 * shake

@@ -568,7 +568,7 @@ DEFINITIONS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("method", list(METHODS))
+@pytest.mark.parametrize("method", list(DEFINITIONS))
 def test_settings_of_each_arm_are_as_defined(method: str) -> None:
     settings = METHODS[method].settings
     assert settings.model_dump() == DEFINITIONS[method] | LATER[type(settings)]
@@ -576,8 +576,8 @@ def test_settings_of_each_arm_are_as_defined(method: str) -> None:
 
 
 def test_arms_that_need_a_mean_serve_continuous_actions_only() -> None:
-    for method, entry in METHODS.items():
+    for method in DEFINITIONS:
         one = {"ppo_matched": "continuous", "prefpoe_released": "continuous"}
         one["ppo_cleanrl_discrete"] = "discrete"
         expected = (one[method],) if method in one else ("continuous", "discrete")
-        assert entry.action_kinds == expected, method
+        assert METHODS[method].action_kinds == expected, method

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import scipy
 from safetensors.numpy import load_file
 
 from algorithms.cell import Member, Protocol, Shard, make_cell
@@ -418,4 +419,5 @@ def test_provenance_is_plain_json() -> None:
     provenance = environment_provenance()
     assert json.loads(json.dumps(provenance, allow_nan=False)) == provenance
     assert provenance["versions"]["numpy"] == np.__version__
+    assert provenance["versions"]["scipy"] == scipy.__version__
     assert provenance["cores"] >= 1

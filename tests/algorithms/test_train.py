@@ -97,6 +97,14 @@ def test_two_processes_train_a_shard_once(tmp_path: Path) -> None:
 
 
 LEARNS = {"learning_rate": 1e-2, "environments": 8, "rollout_steps": 32, "minibatches": 4}
+LEARNS_FROM_REPLAY = {
+    "critic_learning_rate": 1e-2,
+    "target_rate": 0.05,
+    "automatic_alpha": False,
+    "alpha": 0.01,
+    "batch_size": 32,
+    "baseline_actions": 8,
+}
 
 
 SCHEDULED = [
@@ -114,8 +122,10 @@ def test_every_method_solves_its_probe(
 ) -> None:
     # Known answers: half the sign (return 0), and naming the sign (return 5). Three seeds, each within
     # 10 % of the distance between random and optimum.
-    settings = {**LEARNS, **overrides}
-    shard = small_shard(method, probe, (0, 1, 2), steps=10_240, segments=1, **settings)
+    replayed = isinstance(METHODS[method].settings, Replayed)
+    settings = (LEARNS_FROM_REPLAY if replayed else LEARNS) | overrides
+    steps = 400 if replayed else 10_240
+    shard = small_shard(method, probe, (0, 1, 2), steps=steps, segments=1, **settings)
     record = read_record(run(shard, tmp_path))
     anchors = ENVIRONMENTS[probe].anchors
     scores = record.evaluation.groupby("seed")["return"].mean()

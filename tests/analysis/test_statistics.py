@@ -61,6 +61,13 @@ def test_mean_interval_is_students() -> None:
     assert tuple(interval) == pytest.approx(expected, rel=1e-12)
 
 
+def test_wilson_interval_of_a_proportion() -> None:
+    # (p + z²/2n ± z √(pq/n + z²/4n²)) / (1 + z²/n): 0.716738 ± 0.226585 for 8 of 10, z = 1.959964.
+    assert tuple(s.wilson_interval(8, 10)) == pytest.approx((0.490162, 0.943318), abs=2e-6)
+    assert tuple(s.wilson_interval(0, 10)) == pytest.approx((0.0, 0.277533), abs=2e-6)
+    assert np.isnan(s.wilson_interval(0, 0)).all()
+
+
 @given(SCORES)
 def test_iqm_cuts_a_quarter_from_either_end(x: np.ndarray) -> None:
     assert s.iqm(x) == pytest.approx(stats.trim_mean(x, 0.25), rel=1e-9, abs=1e-9)

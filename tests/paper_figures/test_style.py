@@ -57,7 +57,8 @@ def test_an_improvement_has_the_digits_its_interval_deserves(
 
 def test_every_method_has_its_own_look_in_every_figure() -> None:
     assert set(style.METHODS) >= set(METHODS)
-    assert len(set(style.METHODS.values())) == len(style.METHODS)
+    for paper in style.PAPERS:
+        assert len(set(paper.values())) == len(paper)
     looks = style.line_styles(["one (imported)", "ppo", "another (imported)"])
     assert looks["ppo"] == style.METHODS["ppo"]
     assert len(set(looks.values())) == 3

@@ -1,0 +1,66 @@
+"""Lock-step interaction of a population that learns from replay: after every step, one update.
+
+Shapes: P members, each with one environment; O observation, A action.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from algorithms.checkpoint import TrainingState
+from algorithms.episodes import Running
+from algorithms.methods.ppo import Diagnostics
+from algorithms.population import OffPolicy
+from algorithms.seeding import Purpose, environment_seeds
+from envs.pool import Pool
+
+
+class OffPolicyLoop:
+    """The environments of one segment, and learning from all transitions since training began."""
+
+    def __init__(
+        self, population: OffPolicy, state: TrainingState, segment: int, threads: int
+    ) -> None:
+        if state.replay is None:
+            raise ValueError("the state of a population that learns from replay must have one")
+        self.population, self.learners, self.replay = population, state.learners, state.replay
+        self.settings, members = population.settings, population.shard.members
+        purpose = Purpose.TRAINING_ENVIRONMENT
+        seeds = [seed for m in members for seed in environment_seeds(m.seed, purpose, segment, 1)]
+        self.pool = Pool(population.cell.world, seeds, threads)
+        self._running = Running(state.episodes, len(members), 1)
+        self._seen = self._tensor(self.pool.reset())
+
+    def iterate(self, iteration: int) -> Diagnostics:
+        """The steps of one iteration; the mean of each diagnostic [P], NaN before the first update."""
+        steps = self.settings.iteration_steps
+        hyper = self.population.scheduled(iteration)
+        found = []
+        for step in range(iteration * steps, (iteration + 1) * steps):
+            action = self.population.explore(self.learners, self._seen, step, hyper)
+            self._advance(action, step)
+            if self.replay.count >= self.settings.first_update:
+                found.append(self.population.update(self.learners, self.replay, hyper))
+        if not found:
+            nothing = torch.full((len(self._seen),), torch.nan)
+            return dict.fromkeys(self.population.family.DIAGNOSTICS, nothing)
+        return {name: torch.stack([d[name] for d in found]).mean(0) for name in found[0]}
+
+    def cut_episodes(self) -> NDArray[np.int64]:
+        """Episodes of each member that are under way and that a segment boundary would cut: [P]."""
+        return self._running.cut()
+
+    def _advance(self, action: Tensor, step: int) -> None:
+        """One step of every environment, into the replay."""
+        taken = self.pool.step(self.population.to_world(action).cpu().numpy())
+        successor = self._tensor(taken.successor)
+        ended = self._tensor(taken.terminated)
+        self.replay.add(self._seen, action, self._tensor(taken.reward), successor, ended)
+        self._seen = self._tensor(taken.next_observation()) if taken.ended.size else successor
+        self._running.add(taken, step + 1)
+
+    def _tensor(self, values: NDArray[np.float64] | NDArray[np.bool_]) -> Tensor:
+        return torch.from_numpy(values).to(self.population.device, torch.float32)

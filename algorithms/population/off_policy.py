@@ -1,0 +1,241 @@
+"""Populations that learn from replay: SAC's family.
+
+A method of this kind names its *blocks*, parameters with a loss and a step size of their own, in the order in which an
+update moves them; a later block sees what the earlier ones became. Copies of some blocks follow slowly. Shapes: P
+members, D parameters of one member, T of their slow copies, B batch, C capacity of a replay, O observation, A action.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.func import grad_and_value, vmap
+
+from algorithms.cell import Shard
+from algorithms.keys import Draws, integers, member_key, uniforms
+from algorithms.methods.off_policy import Block, Transitions
+from algorithms.methods.ppo import Diagnostics, Hyperparameters
+from algorithms.population.base import Population
+from algorithms.population.learners import Learners, Weights, adam_step, bias_corrections
+from algorithms.replay import Replay, row_size
+from algorithms.seeding import Purpose
+from algorithms.settings import Replayed, off_policy
+from envs.registry import Continuous
+
+_ROWS, _LOSSES = 0, 1
+"""Uses of the random numbers of one update: which transitions it sees, and what its losses draw."""
+
+
+class OffPolicy(Population):
+    """Members that make one update with a batch from their replay after each step."""
+
+    def __init__(self, shard: Shard, device: torch.device, compiled: bool) -> None:
+        super().__init__(shard, device, compiled)
+        self.settings: Replayed = off_policy(shard.cell.settings)
+        space = self.cell.world.action
+        if not isinstance(space, Continuous):
+            raise TypeError(f"{self.cell.environment}: its actions are not continuous")
+        self._centre, self._reach = (space.high + space.low) / 2, (space.high - space.low) / 2
+        self.blocks: dict[str, Block] = self.family.blocks(self.settings)
+        self._columns = {name: self.layout.columns(name) for name in self.blocks}
+        self._slow = {name: self.layout.part(name) for name in self.family.FOLLOWED}
+        self._action_keys = self._member_keys(Purpose.ACTION_NOISE)
+        self._update_keys = self._member_keys(Purpose.UPDATES)
+        self._action_count, self._counts = self._ask()
+        self._act = self.wrap(self._explore)
+        self._prepare = self.wrap(self._draw)
+        self._steps = {name: self.wrap(partial(self._step, name)) for name in self.blocks}
+        self._drift = self.wrap(self._follow)
+
+    def _member_keys(self, purpose: Purpose) -> Tensor:
+        members = self.shard.members
+        return torch.stack([member_key(m.seed, purpose) for m in members]).to(self.device)
+
+    def _ask(self) -> tuple[int, list[int]]:
+        """How many uniform numbers an action takes, and the loss of each block: found by asking them once."""
+        world, settings, theta = self.cell.world, self.settings, self._initial
+        parameters = self.layout.unflatten(theta[0])
+        hyper = {name: value[0].cpu() for name, value in self.hyper.items()}
+        policy = self.family.act(parameters, torch.zeros(world.observation_size), hyper, settings)
+        acting = Draws(None)
+        self.family.explore(policy, acting)
+        sizes = world.observation_size, world.action.size
+        batch = Transitions.of(torch.zeros(settings.batch_size, row_size(*sizes)), *sizes)
+        slow, counts = self._followed(self.targets(theta)[0]), []
+        for block in self.blocks.values():
+            learning = Draws(None)
+            block.loss(parameters, slow, batch, learning, hyper, settings)
+            counts.append(learning.taken)
+        return acting.taken, counts
+
+    def targets(self, theta: Tensor) -> Tensor:
+        """The blocks that slow copies follow, side by side: [P, T]."""
+        return torch.cat([theta[:, self._columns[name]] for name in self._slow], dim=1)
+
+    def replay(self) -> Replay:
+        """An empty replay of the shard's size."""
+        world = self.cell.world
+        capacity = min(self.settings.buffer_size, self.cell.steps)
+        sizes = (world.observation_size, world.action.size)
+        return Replay.empty(len(self.shard.members), capacity, *sizes, self.device)
+
+    def warm_up(self) -> None:
+        """Compile every function for the shapes of this shard; what they return is thrown away."""
+        learners, replay, hyper = self.learners(), self.replay(), self.scheduled(0)
+        seen = torch.zeros(len(self.shard.members), self.cell.world.observation_size)
+        self.explore(learners, seen.to(self.device), 0, hyper)
+        replay.count = 1
+        self.update(learners, replay, hyper)
+
+    def explore(
+        self, learners: Learners, observation: Tensor, step: int, hyper: Hyperparameters
+    ) -> Tensor:
+        """Actions [P, A] in the policy's units for `observation` [P, O] at a step; 0 where a member learns no more.
+
+        They are uniform on [−1, 1] for the first `initial_steps` steps.
+        """
+        now = torch.tensor(step, dtype=torch.int32, device=self.device)
+        if step < self.settings.initial_steps:
+            size = self.cell.world.action.size
+            return 2 * vmap(lambda key: uniforms(key, now, 0, size))(self._action_keys) - 1
+        action: Tensor = self._act(
+            learners.theta, learners.alive, self._action_keys, observation, now, hyper
+        )
+        return action
+
+    def to_world(self, action: Tensor) -> Tensor:
+        """Actions in the policy's units, [−1, 1], in those of the environment."""
+        return self._centre + self._reach * action
+
+    def mode(self, learners: Learners, observation: Tensor) -> Tensor:
+        """Deterministic actions [P, …, A] of the final policies, in the environment's units."""
+        return self.to_world(super().mode(learners, observation))
+
+    def update(self, learners: Learners, replay: Replay, hyper: Hyperparameters) -> Diagnostics:
+        """One step of every block and of the slow copies, in place. Diagnostics [P].
+
+        A member whose loss or gradient is not finite learns no more: that block of it stays as it was, and so do all
+        from then on.
+        """
+        correction = bias_corrections(learners.updates, 1, learners.theta)[0]
+        number, stored = (
+            torch.tensor(x, dtype=torch.int32, device=self.device)
+            for x in (learners.updates, replay.stored)
+        )
+        batch, numbers = self._prepare(replay.data, self._update_keys, number, stored)
+        diagnostics: Diagnostics = {}
+        for step, own in zip(self._steps.values(), numbers, strict=True):
+            learners.alive, found = step(
+                learners.weights, learners.target, learners.alive, batch, own, hyper, correction
+            )
+            diagnostics |= found
+        self._drift(learners.target, learners.theta, learners.alive, hyper["target_rate"])
+        learners.updates += 1
+        return diagnostics
+
+    def _explore(
+        self,
+        theta: Tensor,
+        alive: Tensor,
+        member_keys: Tensor,
+        observation: Tensor,
+        now: Tensor,
+        hyper: Hyperparameters,
+    ) -> Tensor:
+        def one(flat: Tensor, key: Tensor, seen: Tensor, own: Hyperparameters) -> Tensor:
+            policy = self.family.act(self.layout.unflatten(flat), seen, own, self.settings)
+            numbers = uniforms(key, now, 0, self._action_count)
+            action: Tensor = self.family.explore(policy, Draws(numbers))
+            return action
+
+        action = vmap(one)(theta, member_keys, observation, hyper)
+        return torch.where(alive.unsqueeze(-1), action, torch.zeros_like(action))
+
+    def _draw(
+        self, data: Tensor, member_keys: Tensor, number: Tensor, stored: Tensor
+    ) -> tuple[Transitions, list[Tensor]]:
+        """For one update: a batch of each member's transitions, and uniform numbers [P, K] for each block.
+
+        Compiled apart from what uses them, or they would be made again at every use.
+        """
+        size, count = self.settings.batch_size, sum(self._counts)
+
+        def one(own: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+            rows = integers(key, number, _ROWS, stored, size)
+            return own[rows], uniforms(key, number, _LOSSES, count)
+
+        rows, numbers = vmap(one)(data, member_keys)
+        world = self.cell.world
+        batch = Transitions.of(rows, world.observation_size, world.action.size)
+        return batch, list(torch.split(numbers, self._counts, dim=1))
+
+    def _step(
+        self,
+        name: str,
+        weights: Weights,
+        target: Tensor,
+        alive: Tensor,
+        batch: Transitions,
+        numbers: Tensor,
+        hyper: Hyperparameters,
+        correction: Tensor,
+    ) -> tuple[Tensor, Diagnostics]:
+        """Move one block in place: who still learns [P], and diagnostics."""
+        block, before = self.blocks[name], weights.columns(self._columns[name])
+        gradient, (loss, found) = self._gradient(
+            name, before.theta, weights.theta, target, batch, numbers, hyper
+        )
+        alive = alive & loss.isfinite() & gradient.isfinite().all(dim=1)
+        rate = block.learning_rate(hyper)
+        after = adam_step(before, gradient, rate, correction, hyper["adam_epsilon"])
+        for old, new in zip(before, after.kept(alive, before), strict=True):
+            old.copy_(new)
+        return alive, found
+
+    def _gradient(
+        self,
+        name: str,
+        own: Tensor,
+        theta: Tensor,
+        target: Tensor,
+        batch: Transitions,
+        numbers: Tensor,
+        hyper: Hyperparameters,
+    ) -> tuple[Tensor, tuple[Tensor, Diagnostics]]:
+        """Gradient [P, columns of the block] of the block's loss, that loss [P], and diagnostics."""
+        part, block = self.layout.part(name), self.blocks[name]
+
+        def member_loss(
+            moving: Tensor,
+            flat: Tensor,
+            slow: Tensor,
+            own_batch: Transitions,
+            own_numbers: Tensor,
+            own_hyper: Hyperparameters,
+        ) -> tuple[Tensor, Diagnostics]:
+            parameters = self.layout.unflatten(flat) | part.unflatten(moving)
+            draws, copies = Draws(own_numbers), self._followed(slow)
+            return block.loss(parameters, copies, own_batch, draws, own_hyper, self.settings)
+
+        gradient_of = vmap(grad_and_value(member_loss, has_aux=True))
+        found: tuple[Tensor, tuple[Tensor, Diagnostics]] = gradient_of(
+            own, theta, target, batch, numbers, hyper
+        )
+        return found
+
+    def _follow(self, target: Tensor, theta: Tensor, alive: Tensor, rate: Tensor) -> None:
+        """Move the slow copies [P, T] towards what they follow, in place, where a member learns."""
+        speed = (rate * alive).unsqueeze(-1)
+        target.copy_(target + speed * (self.targets(theta) - target))
+
+    def _followed(self, slow: Tensor) -> dict[str, Tensor]:
+        """The slow copies [T] by the names of the parameters that they follow."""
+        parts = torch.split(slow, [sum(layout.sizes) for layout in self._slow.values()])
+        layouts = self._slow.values()
+        return {
+            name: value
+            for layout, part in zip(layouts, parts, strict=True)
+            for name, value in layout.unflatten(part).items()
+        }

@@ -1,0 +1,101 @@
+"""The transitions of all members, in lock-step, and on disk between two segments.
+
+On disk a replay is a file that only grows: the rows of each step, all members' beside each other, float32. A checkpoint
+commits its length; what lies beyond was written by a run that was interrupted, and is cut off. Shapes: P members,
+C capacity, F = 2·O + A + 2 numbers of a transition, O observation, A action.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from algorithms.header import RecordError
+
+FILE = "replay.float32"
+
+
+def row_size(observations: int, actions: int) -> int:
+    """Numbers of one transition: both observations, the action, reward and whether it terminated."""
+    return 2 * observations + actions + 2
+
+
+@dataclass
+class Replay:
+    """The last C transitions of every member: `data` [P, C, F]; `count` is how many there have been."""
+
+    data: Tensor
+    count: int = 0
+    committed: int = 0
+    rows: int = 0
+
+    @classmethod
+    def empty(
+        cls, members: int, capacity: int, observations: int, actions: int, device: torch.device
+    ) -> Replay:
+        """Room for `capacity` transitions of each member. The memory is taken as it fills."""
+        return cls(torch.zeros(members, capacity, row_size(observations, actions), device=device))
+
+    @property
+    def capacity(self) -> int:
+        """How many transitions of a member it holds."""
+        return self.data.shape[1]
+
+    @property
+    def stored(self) -> int:
+        """How many transitions of a member there are to draw from."""
+        return min(self.count, self.capacity)
+
+    def add(
+        self,
+        observation: Tensor,
+        action: Tensor,
+        reward: Tensor,
+        successor: Tensor,
+        terminated: Tensor,
+    ) -> None:
+        """One transition of each member, [P, …]; the oldest makes room for it."""
+        columns = (observation, action, reward.unsqueeze(-1), successor, terminated.unsqueeze(-1))
+        torch.cat(columns, dim=-1, out=self.data[:, self.count % self.capacity])
+        self.count += 1
+
+    def commit(self, folder: Path) -> dict[str, int]:
+        """Append what is new to the file in `folder`; what `restore` needs to know."""
+        new = min(self.count - self.committed, self.capacity)
+        steps = torch.arange(self.count - new, self.count) % self.capacity
+        rows = self.data[:, steps.to(self.data.device)].transpose(0, 1).contiguous().cpu()
+        path = folder / FILE
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("r+b" if path.exists() else "w+b") as file:
+            file.truncate(self.rows * self._row_bytes)
+            file.seek(0, 2)
+            file.write(rows.numpy().tobytes())
+        self.rows, self.committed = self.rows + new, self.count
+        return {"count": self.count, "rows": self.rows}
+
+    def restore(self, folder: Path, committed: dict[str, int]) -> None:
+        """Take over what `commit` wrote. Raises RecordError where the file is too short."""
+        self.count = self.committed = committed["count"]
+        self.rows = committed["rows"]
+        path, wanted = folder / FILE, min(self.rows, self.stored)
+        found = path.stat().st_size if path.exists() else 0
+        if found < self.rows * self._row_bytes:
+            raise RecordError(
+                f"{path}: {found} bytes, the checkpoint beside it needs {self.rows * self._row_bytes}; "
+                "delete both to start over"
+            )
+        shape = (wanted, self.data.shape[0], self.data.shape[2])
+        offset = (self.rows - wanted) * self._row_bytes
+        rows = np.fromfile(path, np.float32, count=int(np.prod(shape)), offset=offset)
+        steps = torch.arange(self.count - wanted, self.count) % self.capacity
+        content = torch.from_numpy(rows.reshape(shape)).to(self.data.device)
+        self.data[:, steps.to(self.data.device)] = content.transpose(0, 1)
+
+    @property
+    def _row_bytes(self) -> int:
+        """Bytes of one step of all members."""
+        return 4 * self.data.shape[0] * self.data.shape[2]
