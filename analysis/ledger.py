@@ -116,7 +116,7 @@ def _shard_row(shard: Shard, records: Path, scratch: Path) -> dict[str, Any]:
     hours = provenance["wall_seconds"] / 3600
     return {
         **row,
-        "steps": cell.iterations * cell.settings.batch_size * len(shard.members),
+        "steps": cell.iterations * cell.settings.iteration_steps * len(shard.members),
         "training_seconds": provenance["training_seconds"],
         "wall_hours": hours,
         "core_hours": hours * provenance["threads"],

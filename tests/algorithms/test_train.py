@@ -20,6 +20,7 @@ from algorithms import checkpoint
 from algorithms.cell import Member, Shard
 from algorithms.header import RecordError
 from algorithms.records import read_record
+from algorithms.settings import METHODS, Replayed
 from algorithms.train import Resources, decide_mode, main, prepare, train
 from envs.registry import ENVIRONMENTS
 from tests.algorithms.small_runs import ARMS, PROBES, small_shard
@@ -227,7 +228,7 @@ def test_a_record_is_never_overwritten(tmp_path: Path) -> None:
         (["--method", "ppo", "--env", "Ant-v4", "--set", "clip"], "'clip' must be NAME=VALUE"),
         (
             ["--method", "ppo", "--env", "Ant-v4", "--steps", "7"],
-            "steps = 7 is less than one rollout",
+            "steps = 7 is less than one iteration",
         ),
         (
             ["--method", "ppo_matched", "--env", "CartPole-v1"],

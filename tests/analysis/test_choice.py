@@ -16,7 +16,7 @@ from algorithms import train
 from algorithms.cell import Member, Plan, Shard, load_plan
 from algorithms.choice import choice_path, with_choice
 from algorithms.header import RecordError, sha256
-from algorithms.population import Population
+from algorithms.population import OnPolicy
 from algorithms.records import read_record
 from algorithms.specification import SpecificationError
 from analysis import choice
@@ -178,7 +178,7 @@ def test_the_chosen_setting_reaches_every_member(plan: Plan, rerun: Shard, recor
     chosen = dataclasses.replace(rerun, chosen={"clip": 0.3})
     assert chosen.hash == rerun.hash
     assert chosen.key != rerun.key
-    hyper = Population(chosen, torch.device("cpu"), compiled=False).hyper
+    hyper = OnPolicy(chosen, torch.device("cpu"), compiled=False).hyper
     assert hyper["clip"].tolist() == pytest.approx([0.3, 0.3])
     assert hyper["learning_rate"].tolist() == pytest.approx([3e-4, 3e-4])
     assert with_choice(plan.shards("smoke", "sweep")[0], records).chosen == {}
