@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 from pydantic.dataclasses import dataclass as pydantic_dataclass
@@ -32,6 +32,7 @@ SCALES = ("smoke", "quick", "reduced", "paper")
 Segments = Annotated[int, Field(ge=1, le=20)]
 CurveRows = Annotated[int, Field(ge=1, le=500)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Score = Literal["evaluation", "last_tenth", "auc"]
 HyperparameterValue = float | int | bool | str | tuple[float | int, ...]
 T = TypeVar("T")
 
@@ -55,15 +56,17 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The shards of one method on one environment in a sweep, from whose settings the best is taken."""
+    """The shards of one method on one environment in a sweep, from whose settings the best is taken, by `score`."""
 
     experiment: str
     shards: tuple[Shard, ...]
+    score: Score = "evaluation"
 
     @cached_property
     def hash(self) -> str:
-        """Hash of the shards' hashes."""
-        return content_hash({"shards": [shard.hash for shard in self.shards]})
+        """Hash of the shards' hashes, and of the score unless it is the usual one."""
+        by = {} if self.score == "evaluation" else {"score": self.score}
+        return content_hash({"shards": [shard.hash for shard in self.shards], **by})
 
 
 @dataclass(frozen=True)
@@ -239,8 +242,10 @@ class Amendment(Strict):
 
     seeds: Seeds | None = None
     members_per_shard: Count | None = None
+    evaluation_episodes: Count | None = None
     curve_rows: CurveRows | None = None
     weights: bool | None = None
+    grid: dict[str, tuple[float, ...]] | None = None
 
 
 class Experiment(Strict):
@@ -250,7 +255,8 @@ class Experiment(Strict):
     name leaves the experiment out. `contrasts` are pairs (arm, against) that are compared besides every
     arm with the baseline. Every combination of `factors` is a cell of its own and may have its own shapes; every
     point of `grid` is a member, so only per-member hyperparameters may be in it. `amendments` say for
-    each scale what the experiment does otherwise. `best_of` names a sweep: each arm then has the setting of
+    each scale what the experiment does otherwise. `score` is what members are compared and chosen by: the mean return of
+    their "evaluation", or of training's "last_tenth", or the area under the learning curve, "auc". `best_of` names a sweep: each arm then has the setting of
     `grid` that scored best there.
     """
 
@@ -264,6 +270,7 @@ class Experiment(Strict):
     grid: dict[str, tuple[float, ...]] = Field(default_factory=dict)
     amendments: dict[str, Amendment] = Field(default_factory=dict)
     best_of: str | None = None
+    score: Score = "evaluation"
 
     @field_validator("methods")
     @classmethod
@@ -338,7 +345,12 @@ class Experiment(Strict):
     def at(self, scale: Scale, name: str) -> Scale:
         """`scale`, called `name`, with this experiment's amendments."""
         amendment = self.amendments.get(name, Amendment())
-        return scale.model_copy(update=amendment.model_dump(exclude_none=True))
+        return scale.model_copy(update=amendment.model_dump(exclude_none=True, exclude={"grid"}))
+
+    def swept_at(self, scale: str) -> dict[str, tuple[float, ...]]:
+        """The grid as `scale` has it."""
+        amended = self.amendments.get(scale, Amendment()).grid
+        return self.grid if amended is None else amended
 
 
 def points(swept: Mapping[str, Sequence[T]]) -> Iterator[dict[str, T]]:
@@ -446,7 +458,9 @@ class Plan(Strict):
         here = (cell.method, cell.environment)
         shards = self.shards(scale, experiment)
         return Sweep(
-            experiment, tuple(s for s in shards if (s.cell.method, s.cell.environment) == here)
+            experiment,
+            tuple(s for s in shards if (s.cell.method, s.cell.environment) == here),
+            self.experiments[experiment].score,
         )
 
     def rerun_of(self, scale: str, sweep: str) -> Cell:
@@ -467,7 +481,7 @@ class Plan(Strict):
         size = here.members_per_shard
         members = [
             Member(seed=seed, setting=point)
-            for point in points(self.experiments[experiment].grid)
+            for point in points(self.experiments[experiment].swept_at(scale))
             for seed in here.seeds
         ]
         groups = [tuple(members[start : start + size]) for start in range(0, len(members), size)]

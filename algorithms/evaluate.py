@@ -19,7 +19,7 @@ from torch import Tensor
 from algorithms.cell import EVALUATION_COPIES, Shard
 from algorithms.normalize import Normalizer
 from algorithms.population import Learners, Population
-from algorithms.seeding import Purpose, environment_seeds
+from algorithms.seeding import Purpose, environment_seeds, world_seeds
 from envs.pool import Pool
 
 
@@ -52,7 +52,9 @@ def evaluate(
 ) -> pd.DataFrame:
     """Episodes of every member that still learns: columns member, seed, episode, return, length."""
     quota = shares(shard.cell.protocol.evaluation_episodes)
-    seeds = [evaluation_seeds(member.seed, len(quota)) for member in shard.members]
+    world = shard.cell.world
+    purpose = Purpose.EVALUATION_ENVIRONMENT
+    seeds = [world_seeds(world, m.seed, purpose, 0, len(quota)) for m in shard.members]
     played = play(population, learners, normalizer, seeds, quota, threads)
     return _table(played, [member.seed for member in shard.members])
 
@@ -64,7 +66,7 @@ def shares(episodes: int) -> list[int]:
 
 
 def evaluation_seeds(seed: int, copies: int) -> list[int]:
-    """The seeds of the environments in which the member with `seed` is evaluated."""
+    """The seeds of the environments in which the member with `seed` is evaluated, unless it draws them itself."""
     return environment_seeds(seed, Purpose.EVALUATION_ENVIRONMENT, 0, copies)
 
 

@@ -14,7 +14,7 @@ from algorithms.checkpoint import TrainingState
 from algorithms.episodes import Running
 from algorithms.methods.ppo import Diagnostics
 from algorithms.population import OffPolicy
-from algorithms.seeding import Purpose, environment_seeds
+from algorithms.seeding import Purpose, world_seeds
 from envs.pool import Pool
 
 
@@ -28,9 +28,9 @@ class OffPolicyLoop:
             raise ValueError("the state of a population that learns from replay must have one")
         self.population, self.learners, self.replay = population, state.learners, state.replay
         self.settings, members = population.settings, population.shard.members
-        purpose = Purpose.TRAINING_ENVIRONMENT
-        seeds = [seed for m in members for seed in environment_seeds(m.seed, purpose, segment, 1)]
-        self.pool = Pool(population.cell.world, seeds, threads)
+        world, purpose = population.cell.world, Purpose.TRAINING_ENVIRONMENT
+        seeds = [seed for m in members for seed in world_seeds(world, m.seed, purpose, segment, 1)]
+        self.pool = Pool(world, seeds, threads)
         self._running = Running(state.episodes, len(members), 1)
         self._seen = self._tensor(self.pool.reset())
 
@@ -46,7 +46,7 @@ class OffPolicyLoop:
                 found.append(self.population.update(self.learners, self.replay, hyper))
         if not found:
             nothing = torch.full((len(self._seen),), torch.nan)
-            return dict.fromkeys(self.population.family.DIAGNOSTICS, nothing)
+            return dict.fromkeys(self.population.diagnostics, nothing)
         return {name: torch.stack([d[name] for d in found]).mean(0) for name in found[0]}
 
     def cut_episodes(self) -> NDArray[np.int64]:

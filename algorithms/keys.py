@@ -1,65 +1,61 @@
-"""Random numbers as pure functions of a key: threefry 2×32 with 20 rounds (Salmon et al. 2011, "Parallel random numbers").
+"""Random numbers as pure functions of a key: SplitMix64 (Steele et al. 2014) by counter.
 
-Where noise is needed at every update, a generator for each member would have to be advanced from Python. A key is a
-tensor [2] of int32 instead: it can be batched, compiled and kept on a device, and a member draws the same numbers alone
-and in a population. Everything here is for one key; vmap is the caller's. All floats are float32.
+Where noise is needed at every update, a generator for each member would have to be advanced from Python. A key is an
+int64 scalar tensor instead: it can be batched, compiled and kept on a device, and a member draws the same numbers alone
+and in a population. Word i of a key is what SplitMix64 seeded with the key returns i-th. Eight integer operations a
+word matter: a compiler unrolls them. Everything here is for one key; vmap is the caller's. All floats are float32.
 """
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from algorithms import seeding
 from algorithms.seeding import Purpose
 
-_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
-_PARITY = 0x1BD11BDA
+_GAMMA, _FIRST, _SECOND = (
+    word - 2**64 for word in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+)
+_USES, _PLACES = 8, 2**24
 
 
 def member_key(seed: int, purpose: Purpose) -> Tensor:
-    """The key [2] of one member and purpose."""
-    return torch.from_numpy(
-        np.array(seeding.words(seed, purpose, 0, 2), dtype=np.uint32).view(np.int32)
-    )
+    """The key of one member and purpose: an int64 scalar."""
+    high, low = seeding.words(seed, purpose, 0, 2)
+    return torch.tensor(((high << 32) | low) - 2**63)
 
 
-def threefry(key: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """Two words of 32 random bits for each counter (first, second), int32 of any one shape; `key` [2]."""
-    schedule = (key[0], key[1], key[0] ^ key[1] ^ _PARITY)
-    x, y = first + schedule[0], second + schedule[1]
-    for group in range(5):
-        for rotation in _ROTATIONS[group % 2]:
-            x = x + y
-            y = _rotated(y, rotation) ^ x
-        x = x + schedule[(group + 1) % 3]
-        y = y + schedule[(group + 2) % 3] + (group + 1)
-    return x, y
+def splitmix(key: Tensor, counter: Tensor) -> Tensor:
+    """64 random bits for each int64 `counter`: shape as given. Integers wrap around."""
+    z = key + (counter + 1) * _GAMMA
+    z = (z ^ _shifted(z, 30)) * _FIRST
+    z = (z ^ _shifted(z, 27)) * _SECOND
+    return z ^ _shifted(z, 31)
+
+
+def words(key: Tensor, number: Tensor, use: int, count: int) -> Tensor:
+    """[count] words of 32 random bits, as int64, for a `number` (a step or an update) and a use.
+
+    `number` is an int64 scalar below 2³⁶, `use` below 8, `count` at most 2²⁵: no two overlap.
+    """
+    place = torch.arange(-(-count // 2), device=key.device)
+    both = splitmix(key, (number * _USES + use) * _PLACES + place)
+    return torch.cat((_shifted(both, 32), both & 0xFFFFFFFF))[:count]
 
 
 def uniforms(key: Tensor, number: Tensor, use: int, count: int) -> Tensor:
-    """U(0, 1), never 0 or 1: [count] odd multiples of 2⁻²⁴ for a key [2], a `number` (a step or an update) and a use.
-
-    `number` is an int32 scalar, `use` below 32, `count` at most 2²⁷.
-    """
-    return _unit(words(key, number, use, count))
+    """U(0, 1), never 0 or 1: [count] odd multiples of 2⁻²⁴. Arguments as for `words`."""
+    upper = words(key, number, use, count) >> 9
+    return (upper.to(torch.float32) + 0.5) * 2.0**-23
 
 
 def integers(key: Tensor, number: Tensor, use: int, high: Tensor, count: int) -> Tensor:
     """Uniform on 0 … high − 1: [count] int64; `high` is an integer tensor below 2³¹, the bias at most high / 2³²."""
-    word = words(key, number, use, count).to(torch.int64) & 0xFFFFFFFF
-    return (word * high) >> 32
-
-
-def words(key: Tensor, number: Tensor, use: int, count: int) -> Tensor:
-    """[count] words of 32 random bits."""
-    first = use << 26
-    last = first + -(-count // 2)
-    counter = torch.arange(first, last, dtype=torch.int32, device=key.device)
-    return torch.cat(threefry(key, number.expand_as(counter), counter))[:count]
+    scaled: Tensor = words(key, number, use, count) * high
+    return scaled >> 32
 
 
 class Draws:
@@ -94,11 +90,6 @@ class Draws:
         return (math.pi * (self.uniform(*shape) - 0.5)).tan()
 
 
-def _unit(word: Tensor) -> Tensor:
-    """The upper 23 bits of each word as (k + ½) / 2²³."""
-    return (((word >> 9) & 0x7FFFFF).to(torch.float32) + 0.5) * 2.0**-23
-
-
-def _rotated(word: Tensor, by: int) -> Tensor:
-    """`word` rotated left; int32 shifts right with its sign, which the mask takes away."""
-    return (word << by) | ((word >> (32 - by)) & ((1 << by) - 1))
+def _shifted(word: Tensor, by: int) -> Tensor:
+    """`word` shifted right without its sign, which the mask takes away."""
+    return (word >> by) & (2 ** (64 - by) - 1)

@@ -7,6 +7,7 @@ C capacity, F = 2·O + A + 2 numbers of a transition, O observation, A action.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +38,10 @@ class Replay:
     def empty(
         cls, members: int, capacity: int, observations: int, actions: int, device: torch.device
     ) -> Replay:
-        """Room for `capacity` transitions of each member. The memory is taken as it fills."""
-        return cls(torch.zeros(members, capacity, row_size(observations, actions), device=device))
+        """Room for `capacity` transitions of each member. On a CPU the memory is taken as it fills."""
+        shape = (members, capacity, row_size(observations, actions))
+        # numpy's zeros cost no memory before they are written to; torch's do.
+        return cls(torch.from_numpy(np.zeros(shape, np.float32)).to(device))
 
     @property
     def capacity(self) -> int:
@@ -64,16 +67,25 @@ class Replay:
         self.count += 1
 
     def commit(self, folder: Path) -> dict[str, int]:
-        """Append what is new to the file in `folder`; what `restore` needs to know."""
+        """Append what is new to the file in `folder`; what `restore` needs to know.
+
+        Raises RecordError where the file cannot be written, or has lost what it held.
+        """
         new = min(self.count - self.committed, self.capacity)
         steps = torch.arange(self.count - new, self.count) % self.capacity
         rows = self.data[:, steps.to(self.data.device)].transpose(0, 1).contiguous().cpu()
         path = folder / FILE
-        folder.mkdir(parents=True, exist_ok=True)
-        with path.open("r+b" if path.exists() else "w+b") as file:
-            file.truncate(self.rows * self._row_bytes)
-            file.seek(0, 2)
-            file.write(rows.numpy().tobytes())
+        self._require(path)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with path.open("r+b" if path.exists() else "w+b") as file:
+                file.truncate(self.rows * self._row_bytes)
+                file.seek(0, os.SEEK_END)
+                file.write(rows.numpy().tobytes())
+                file.flush()
+                os.fsync(file.fileno())  # before the checkpoint that counts on it
+        except OSError as error:
+            raise RecordError(f"{path}: cannot be written: {error}") from error
         self.rows, self.committed = self.rows + new, self.count
         return {"count": self.count, "rows": self.rows}
 
@@ -82,18 +94,22 @@ class Replay:
         self.count = self.committed = committed["count"]
         self.rows = committed["rows"]
         path, wanted = folder / FILE, min(self.rows, self.stored)
-        found = path.stat().st_size if path.exists() else 0
-        if found < self.rows * self._row_bytes:
-            raise RecordError(
-                f"{path}: {found} bytes, the checkpoint beside it needs {self.rows * self._row_bytes}; "
-                "delete both to start over"
-            )
+        self._require(path)
         shape = (wanted, self.data.shape[0], self.data.shape[2])
         offset = (self.rows - wanted) * self._row_bytes
         rows = np.fromfile(path, np.float32, count=int(np.prod(shape)), offset=offset)
         steps = torch.arange(self.count - wanted, self.count) % self.capacity
         content = torch.from_numpy(rows.reshape(shape)).to(self.data.device)
         self.data[:, steps.to(self.data.device)] = content.transpose(0, 1)
+
+    def _require(self, path: Path) -> None:
+        """Raise RecordError unless the file holds what has been committed."""
+        found, needed = path.stat().st_size if path.exists() else 0, self.rows * self._row_bytes
+        if found < needed:
+            raise RecordError(
+                f"{path}: {found} bytes, the checkpoint beside it needs {needed}; "
+                "delete both to start over"
+            )
 
     @property
     def _row_bytes(self) -> int:

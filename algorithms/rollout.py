@@ -19,7 +19,7 @@ from algorithms.methods.ppo import Batch, Diagnostics, Hyperparameters, normaliz
 from algorithms.normalize import Normalizer
 from algorithms.population import Learners, OnPolicy, Population
 from algorithms.returns import generalized_advantages
-from algorithms.seeding import Purpose, environment_seeds, stream
+from algorithms.seeding import Purpose, stream, world_seeds
 from algorithms.settings import on_policy
 from envs.pool import Pool, Step
 from envs.registry import Discrete
@@ -51,8 +51,8 @@ class Collector:
         seeds = [
             seed
             for member in shard.members
-            for seed in environment_seeds(
-                member.seed, Purpose.TRAINING_ENVIRONMENT, segment, self.copies
+            for seed in world_seeds(
+                shard.cell.world, member.seed, Purpose.TRAINING_ENVIRONMENT, segment, self.copies
             )
         ]
         self.shard, self.normalizer = shard, normalizer

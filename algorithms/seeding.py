@@ -10,6 +10,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from envs.registry import Environment
+
 
 class Purpose(IntEnum):
     """What a stream is for. The numbers are part of every result: never renumber them."""
@@ -27,6 +29,15 @@ class Purpose(IntEnum):
 def stream(seed: int, purpose: Purpose, index: int = 0) -> np.random.Generator:
     """The generator of one member, purpose and index (an iteration, a segment or an episode)."""
     return np.random.Generator(np.random.PCG64(_sequence(seed, purpose, index)))
+
+
+def world_seeds(
+    world: Environment, seed: int, purpose: Purpose, index: int, count: int
+) -> list[int]:
+    """Seeds of `count` copies of `world` for one member: its own where that draws the environment itself."""
+    if world.drawn_by_member:
+        return [seed] * count
+    return environment_seeds(seed, purpose, index, count)
 
 
 def environment_seeds(seed: int, purpose: Purpose, index: int, count: int) -> list[int]:

@@ -309,7 +309,7 @@ class SAC(Replayed):
     """Soft actor-critic (Haarnoja et al. 2018) with a policy and an estimator of its gradient; defaults are MuJoCo's.
 
     The policy is a mixture of `components` of the `base`, squashed by tanh unless `squashed` is false; its weights are
-    learned or stay uniform. `estimator` names how the actor climbs (`estimators.py`). With `automatic_alpha` the entropy
+    learned or stay uniform. The critic is `exact` where it is a bandit's reward itself. `estimator` names how the actor climbs (`estimators.py`). With `automatic_alpha` the entropy
     scale starts at `alpha` and moves so that the entropy is minus the number of action dimensions. The actor's step
     size is `actor_step_ratio` (κ) times the critic's. `jacobian_floor` δ makes tanh's Jacobian 1 − a² + δ, without which a
     squashed Cauchy has no entropy.
@@ -328,6 +328,7 @@ class SAC(Replayed):
     components: Count = 1
     weights: Weights = "learned"
     estimator: EstimatorName = "reparameterized"
+    critic: Literal["learned", "exact"] = "learned"
     baseline_actions: Count = 30
     automatic_alpha: bool = True
     log_std_range: tuple[Number, Number] = (-20.0, 2.0)
@@ -336,6 +337,8 @@ class SAC(Replayed):
     @model_validator(mode="after")
     def _consistent(self) -> SAC:
         check_estimator(self.estimator, self.components, self.weights)
+        if self.critic == "exact" and self.automatic_alpha:
+            raise ValueError("critic = 'exact' goes with a fixed α: set automatic_alpha to false")
         if self.log_std_range[0] >= self.log_std_range[1]:
             raise ValueError(
                 f"log_std_range = {self.log_std_range} must be (low, high) with low < high"

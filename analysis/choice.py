@@ -16,10 +16,10 @@ from algorithms.choice import Candidate, Choice, choice_path, read_choice
 from algorithms.header import RecordError, contents
 from algorithms.records import write_json
 from algorithms.specification import SpecificationError
-from analysis.load import find_record, member_scores
+from analysis.load import find_record, member_scores, scored_by
 from analysis.statistics import mean
 
-RULE = "largest mean score over the seeds of a setting, all of which must have ended with a score"
+RULE = "largest mean score ({score}) over the seeds of a setting, all of which must have ended with a score"
 
 
 def choose(cell: Cell, records: Path, scratch: Path) -> Choice:
@@ -39,9 +39,8 @@ def choose(cell: Cell, records: Path, scratch: Path) -> Choice:
         if record is None:
             raise RecordError(f"{records / shard.name}: not trained yet; the sweep needs all of it")
         checksums[shard.hash] = contents(record.meta)
-        for member, score in zip(
-            shard.members, member_scores(shard, record, scratch)["score"], strict=True
-        ):
+        found = scored_by(member_scores(shard, record, scratch), sweep.score)
+        for member, score in zip(shard.members, found["score"], strict=True):
             scores.setdefault(tuple(member.setting.items()), []).append(float(score))
     candidates = tuple(_candidate(dict(setting), found) for setting, found in scores.items())
     best = max(candidates, key=_rank)
@@ -55,7 +54,7 @@ def choose(cell: Cell, records: Path, scratch: Path) -> Choice:
         experiment=sweep.experiment,
         environment=cell.environment,
         method=cell.method,
-        rule=RULE,
+        rule=RULE.format(score=sweep.score),
         setting=best.setting,
         candidates=candidates,
     )

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from algorithms.cell import Cell, HyperparameterValue, Plan, Shard, require_scale
+from algorithms.cell import Cell, HyperparameterValue, Plan, Score, Shard, require_scale
 from algorithms.choice import require_choice
 from algorithms.header import EVALUATION, HEADER, RecordError, require_hash
 from algorithms.records import Record, binned, read_record
@@ -40,6 +40,7 @@ SCORES = {
     "steps": "int64",
     "score": "float64",
     "training_return": "float64",
+    "auc": "float64",
     "episode_std": "float64",
     "episodes": "int64",
     "status": "object",
@@ -97,7 +98,7 @@ def load_experiment(
 
     Columns are those of `SCORES`, `CURVES` and `DIAGNOSED`, the last followed by every diagnostic that some
     method has, NaN where a method has it not; imported runs have none. `setting` is the levels of the experiment's
-    factors and the values of its grid that tell members of a method apart. `score` is the mean return of a member's evaluation
+    factors and the values of its grid that tell members of a method apart. `score` is what the experiment says, usually the mean return of a member's evaluation
     episodes, `episode_std` their standard deviation (ddof = 1); an imported run's are taken over the
     returns that `TAIL` selects. `steps` is a member's step budget, or an imported run's last step.
     `imported` comes from `read_imported`; rows of environments that the experiment lacks are left aside. Raises RecordError for a damaged record.
@@ -118,7 +119,12 @@ def load_experiment(
     measured = dict.fromkeys(name for part in diagnosed for name in part if name not in DIAGNOSED)
     columns = DIAGNOSED | dict.fromkeys(measured, "float64")
     diagnostics = [part.reindex(columns=list(columns)) for part in diagnosed]
-    return Tables(_table(scores, SCORES), _table(curves, CURVES), _table(diagnostics, columns))
+    measured_by = plan.experiments[experiment].score
+    return Tables(
+        scored_by(_table(scores, SCORES), measured_by),
+        _table(curves, CURVES),
+        _table(diagnostics, columns),
+    )
 
 
 def find_record(shard: Shard, records: Path) -> Record | None:
@@ -151,6 +157,7 @@ def member_scores(shard: Shard, record: Record | None, scratch: Path) -> pd.Data
             "steps": shard.cell.steps,
             "score": math.nan,
             "training_return": math.nan,
+            "auc": math.nan,
             "episode_std": math.nan,
             "episodes": 0,
             "status": "failed" if failed else "missing",
@@ -182,10 +189,12 @@ def _ends(record: Record) -> Iterator[dict[str, Any]]:
                 f"{record.folder / EVALUATION}: return: member {index} is done but its returns "
                 "are absent or not finite; delete the record to train it again"
             )
+        own = curve[curve["member"] == index]
         yield {
             "status": "done",
             "score": float(np.mean(returns)),
-            "training_return": _training_return(curve[curve["member"] == index], record),
+            "training_return": _training_return(own, record),
+            "auc": _area(own, record),
             "episode_std": _spread(returns),
             "episodes": len(returns),
         }
@@ -203,6 +212,25 @@ def _training_return(curve: pd.DataFrame, record: Record) -> float:
     if tail.empty:
         return math.nan
     return float(np.average(tail["return_mean"], weights=tail["episodes"]))
+
+
+def _area(curve: pd.DataFrame, record: Record) -> float:
+    """The area under a member's learning curve, divided by its steps: the mean over equal bins; NaN without an episode.
+
+    A bin in which no episode ended has what lies between its neighbours.
+    """
+    if curve.empty:
+        return math.nan
+    shard = record.meta["shard"]
+    number = np.rint(curve["step"] * shard["curve_rows"] / shard["steps"])
+    bins = np.arange(1, shard["curve_rows"] + 1)
+    return float(np.interp(bins, number, curve["return_mean"]).mean())
+
+
+def scored_by(scores: pd.DataFrame, score: Score) -> pd.DataFrame:
+    """The scores table with the members' `score` of that kind."""
+    column = {"evaluation": "score", "last_tenth": "training_return", "auc": "auc"}[score]
+    return scores.assign(score=scores[column])
 
 
 def _told_apart(rows: pd.DataFrame, shard: Shard) -> pd.DataFrame:
@@ -323,6 +351,7 @@ def _imported_score(run: pd.DataFrame, who: dict[str, Any]) -> pd.DataFrame:
         "steps": last,
         "score": float(np.mean(tail)),
         "training_return": float(np.mean(tail)),
+        "auc": float(run["return"].mean()),
         "episode_std": _spread(tail),
         "episodes": len(tail),
         "status": "done",

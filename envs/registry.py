@@ -39,7 +39,8 @@ class Environment:
     """What a method and a statistic need to know of an environment.
 
     `observation_size` counts the numbers that a network sees: `one_hot` environments observe an
-    integer below that size, which `pool.Pool` encodes.
+    integer below that size, which `pool.Pool` encodes. Where `drawn_by_member`, the seed of a copy is its member's, and
+    draws the environment itself.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Environment:
     horizon: int
     anchors: Anchors
     one_hot: bool = False
+    drawn_by_member: bool = False
 
     @property
     def action_kind(self) -> Literal["continuous", "discrete"]:
@@ -201,6 +203,19 @@ _TABLE = (
         Continuous(1, -1.0, 1.0),
         1000,
         Anchors(-1000.0, -97.7, _UNIFORM + _SEARCH),
+    ),
+    Environment(
+        "MultimodalBandit",
+        "native",
+        1,
+        Continuous(1, -3.0, 3.0),
+        50,
+        Anchors(
+            27.38,
+            50.0,
+            "random: uniform actions, exact mean over the bandits of seeds 0 to 99; reference: the largest reward, 1 a pull",
+        ),
+        drawn_by_member=True,
     ),
 )
 

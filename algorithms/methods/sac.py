@@ -18,18 +18,16 @@ from algorithms.methods.ppo import Diagnostics, Hyperparameters
 from algorithms.networks import Parameters, init_relu_mlp, mlp
 from algorithms.policies import Head, Mixture, Noise
 from algorithms.settings import SAC
+from envs.native import bandits
 from envs.registry import Environment
 
-FOLLOWED = ("critic",)
-"""Blocks that slow copies follow."""
-DIAGNOSTICS = ("critic_loss", "value", "log_prob", "alpha")
 _CRITICS = ("critic.first", "critic.second")
 
 
 def init(settings: SAC, world: Environment, rng: np.random.Generator) -> Parameters:
-    """Fresh parameters: "critic" (two networks), "actor" and, where α is learned, "temperature"."""
+    """Fresh parameters: "critic" (two networks) unless it is exact, "actor" and, where α is learned, "temperature"."""
     parameters: Parameters = {}
-    for name in _CRITICS:
+    for name in _CRITICS if settings.critic == "learned" else ():
         sizes = (world.observation_size + world.action.size, *settings.hidden, 1)
         parameters |= init_relu_mlp(rng, name, sizes)
     outputs = head(settings, world.action.size).outputs
@@ -55,15 +53,20 @@ def explore(policy: Mixture, draws: Draws) -> Tensor:
 
 def blocks(settings: SAC) -> dict[str, Block]:
     """What an update moves, in this order."""
-    moved = {
-        "critic": Block(critic_loss, lambda hyper: hyper["critic_learning_rate"]),
-        "actor": Block(
-            actor_loss, lambda hyper: hyper["actor_step_ratio"] * hyper["critic_learning_rate"]
-        ),
-    }
+    moved: dict[str, Block] = {}
+    if settings.critic == "learned":
+        moved["critic"] = Block(critic_loss, lambda hyper: hyper["critic_learning_rate"])
+    moved["actor"] = Block(
+        actor_loss, lambda hyper: hyper["actor_step_ratio"] * hyper["critic_learning_rate"]
+    )
     if settings.automatic_alpha:
         moved["temperature"] = Block(temperature_loss, lambda hyper: hyper["alpha_learning_rate"])
     return moved
+
+
+def followed(settings: SAC) -> tuple[str, ...]:
+    """Blocks that slow copies follow."""
+    return ("critic",) if settings.critic == "learned" else ()
 
 
 def critic_loss(
@@ -146,7 +149,10 @@ def values(parameters: Parameters, observation: Tensor, action: Tensor, settings
 
 
 def value(parameters: Parameters, observation: Tensor, action: Tensor, settings: SAC) -> Tensor:
-    """The smaller of both critics: [B]."""
+    """The smaller of both critics, or the exact reward of a bandit: [B]."""
+    if settings.critic == "exact":
+        mean, std, scale = (parameters[f"world.{name}"] for name in bandits.Problem._fields)
+        return bandits.reward(mean, std, scale, bandits.REACH * action.squeeze(-1))
     return values(parameters, observation, action, settings).amin(0)
 
 
@@ -177,5 +183,7 @@ def noise(draws: Draws, policy: Mixture, *leading: int) -> Noise:
 
 
 def _actions(parameters: Parameters, settings: SAC) -> int:
-    """Action dimensions, from the widths of the first critic's input and the actor's."""
-    return parameters["critic.first.0.weight"].shape[1] - parameters["actor.0.weight"].shape[1]
+    """Action dimensions, from the width of the actor's output."""
+    outputs = len(parameters[f"actor.{len(settings.hidden)}.bias"])
+    logits = settings.components if settings.weights == "learned" and settings.components > 1 else 0
+    return (outputs - logits) // (2 * settings.components)

@@ -17,9 +17,11 @@ from torch.func import vmap
 from algorithms.cell import Shard
 from algorithms.methods import FAMILIES
 from algorithms.methods.ppo import Hyperparameters
+from algorithms.networks import Parameters
 from algorithms.population.compiling import compiled as compile_function
 from algorithms.population.learners import Layout, Learners
 from algorithms.seeding import Purpose, stream
+from envs.native import bandits
 
 
 class Population(ABC):
@@ -32,20 +34,30 @@ class Population(ABC):
         self.family = FAMILIES[self.settings.family]
         fresh = [
             self.family.init(
-                self.settings, self.cell.world, stream(member.seed, Purpose.INITIALISATION)
+                self.settings.model_copy(update={**shard.chosen, **member.setting}),
+                self.cell.world,
+                stream(member.seed, Purpose.INITIALISATION),
             )
+            | self._world(member.seed)
             for member in shard.members
         ]
         self.layout = Layout(fresh[0])
         self._initial = torch.stack([self.layout.flatten(parameters) for parameters in fresh])
         self.hyper = self._hyperparameters()
 
+    def _world(self, seed: int) -> Parameters:
+        """What a member's seed draws of its environment, as parameters "world.…" that nothing moves."""
+        if not self.cell.world.drawn_by_member:
+            return {}
+        drawn = bandits.draw(seed)._asdict()
+        return {f"world.{name}": torch.as_tensor(x).float() for name, x in drawn.items()}
+
     def wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """`function`, compiled where this population is."""
         return compile_function(function) if self.compiled else function
 
     def learners(self) -> Learners:
-        """Fresh learners, each as its seed alone decides."""
+        """Fresh learners, each as its seed and setting alone decide."""
         theta = self._initial.clone().to(self.device)
         alive = torch.ones(len(theta), dtype=torch.bool, device=self.device)
         zeros = torch.zeros_like(theta)

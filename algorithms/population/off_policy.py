@@ -40,10 +40,10 @@ class OffPolicy(Population):
         self._centre, self._reach = (space.high + space.low) / 2, (space.high - space.low) / 2
         self.blocks: dict[str, Block] = self.family.blocks(self.settings)
         self._columns = {name: self.layout.columns(name) for name in self.blocks}
-        self._slow = {name: self.layout.part(name) for name in self.family.FOLLOWED}
+        self._slow = {name: self.layout.part(name) for name in self.family.followed(self.settings)}
         self._action_keys = self._member_keys(Purpose.ACTION_NOISE)
         self._update_keys = self._member_keys(Purpose.UPDATES)
-        self._action_count, self._counts = self._ask()
+        self._action_count, self._counts, self.diagnostics = self._ask()
         self._act = self.wrap(self._explore)
         self._prepare = self.wrap(self._draw)
         self._steps = {name: self.wrap(partial(self._step, name)) for name in self.blocks}
@@ -53,8 +53,11 @@ class OffPolicy(Population):
         members = self.shard.members
         return torch.stack([member_key(m.seed, purpose) for m in members]).to(self.device)
 
-    def _ask(self) -> tuple[int, list[int]]:
-        """How many uniform numbers an action takes, and the loss of each block: found by asking them once."""
+    def _ask(self) -> tuple[int, list[int], tuple[str, ...]]:
+        """How many uniform numbers an action takes, and the loss of each block, and the names of diagnostics.
+
+        Found by asking each once.
+        """
         world, settings, theta = self.cell.world, self.settings, self._initial
         parameters = self.layout.unflatten(theta[0])
         hyper = {name: value[0].cpu() for name, value in self.hyper.items()}
@@ -63,16 +66,18 @@ class OffPolicy(Population):
         self.family.explore(policy, acting)
         sizes = world.observation_size, world.action.size
         batch = Transitions.of(torch.zeros(settings.batch_size, row_size(*sizes)), *sizes)
-        slow, counts = self._followed(self.targets(theta)[0]), []
+        slow = self._followed(self.targets(theta)[0])
+        counts: list[int] = []
+        names: list[str] = []
         for block in self.blocks.values():
             learning = Draws(None)
-            block.loss(parameters, slow, batch, learning, hyper, settings)
+            names.extend(block.loss(parameters, slow, batch, learning, hyper, settings)[1])
             counts.append(learning.taken)
-        return acting.taken, counts
+        return acting.taken, counts, tuple(names)
 
     def targets(self, theta: Tensor) -> Tensor:
         """The blocks that slow copies follow, side by side: [P, T]."""
-        return torch.cat([theta[:, self._columns[name]] for name in self._slow], dim=1)
+        return torch.cat([theta[:, :0], *(theta[:, self._columns[name]] for name in self._slow)], 1)
 
     def replay(self) -> Replay:
         """An empty replay of the shard's size."""
@@ -85,7 +90,7 @@ class OffPolicy(Population):
         """Compile every function for the shapes of this shard; what they return is thrown away."""
         learners, replay, hyper = self.learners(), self.replay(), self.scheduled(0)
         seen = torch.zeros(len(self.shard.members), self.cell.world.observation_size)
-        self.explore(learners, seen.to(self.device), 0, hyper)
+        self.explore(learners, seen.to(self.device), self.settings.initial_steps, hyper)
         replay.count = 1
         self.update(learners, replay, hyper)
 
@@ -96,10 +101,11 @@ class OffPolicy(Population):
 
         They are uniform on [−1, 1] for the first `initial_steps` steps.
         """
-        now = torch.tensor(step, dtype=torch.int32, device=self.device)
+        now = torch.tensor(step, device=self.device)
         if step < self.settings.initial_steps:
             size = self.cell.world.action.size
-            return 2 * vmap(lambda key: uniforms(key, now, 0, size))(self._action_keys) - 1
+            first: Tensor = 2 * vmap(lambda key: uniforms(key, now, 0, size))(self._action_keys) - 1
+            return first * learners.alive.unsqueeze(-1)
         action: Tensor = self._act(
             learners.theta, learners.alive, self._action_keys, observation, now, hyper
         )
@@ -121,8 +127,7 @@ class OffPolicy(Population):
         """
         correction = bias_corrections(learners.updates, 1, learners.theta)[0]
         number, stored = (
-            torch.tensor(x, dtype=torch.int32, device=self.device)
-            for x in (learners.updates, replay.stored)
+            torch.tensor(x, device=self.device) for x in (learners.updates, replay.stored)
         )
         batch, numbers = self._prepare(replay.data, self._update_keys, number, stored)
         diagnostics: Diagnostics = {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from envs.native import classic_control
+from envs.native import bandits, classic_control
 from envs.native.batch import Batch, Dynamics
 from envs.native.probes import ProbeSign, ProbeTarget
 from envs.registry import ENVIRONMENTS
@@ -43,5 +43,6 @@ def batch(
 NATIVE: dict[str, Callable[[Sequence[int]], Simulator]] = {
     "ProbeTarget-v0": ProbeTarget,
     "ProbeSign-v0": ProbeSign,
+    "MultimodalBandit": partial(bandits.MultimodalBandit, ENVIRONMENTS["MultimodalBandit"].horizon),
     **{name: partial(batch, name) for name in DYNAMICS},
 }
