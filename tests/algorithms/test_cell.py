@@ -425,7 +425,7 @@ def test_an_amendment_is_of_one_experiment_at_one_scale(tmp_path: Path) -> None:
     }
     assert groups["paper"] == [(7, 8, 9)] * 4
     assert groups["quick"] == [(0, 10), (42, 77), (123,)] * 4
-    # Segments and episodes are no part of an amendment.
+    # Segments are no part of an amendment.
     assert {c.protocol for c in plan.cells("paper", "amended")} == {Protocol(4, 10, 7, False)}
     assert {c.protocol for c in plan.cells("quick", "amended")} == {Protocol(4, 10, 40, True)}
     assert plan.scale_of("paper", "amended").seeds == (7, 8, 9)
@@ -434,9 +434,29 @@ def test_an_amendment_is_of_one_experiment_at_one_scale(tmp_path: Path) -> None:
     assert same[0] == same[1]
 
 
+def test_a_scale_may_sweep_a_grid_of_its_own(tmp_path: Path) -> None:
+    data = copy.deepcopy(PLAN)
+    swept = data["experiments"]["discrete"] | {"grid": {"clip": [0.1, 0.2, 0.3]}}
+    swept["steps"] = {scale: swept["steps"]["quick"] for scale in ("quick", "paper")}
+    swept["amendments"] = {"paper": {"grid": {"gamma": [0.9, 0.99]}}}
+    data["scales"]["paper"] = data["scales"]["quick"]
+    data["experiments"]["discrete"] = swept
+    plan = load_plan(written(tmp_path, data))
+    settings = {
+        scale: {tuple(m.setting.items()) for s in plan.shards(scale, "discrete") for m in s.members}
+        for scale in ("quick", "paper")
+    }
+    assert settings["quick"] == {(("clip", clip),) for clip in (0.1, 0.2, 0.3)}
+    assert settings["paper"] == {(("gamma", gamma),) for gamma in (0.9, 0.99)}
+
+
 @pytest.mark.parametrize(
     ("key", "value", "protocol"),
-    [("curve_rows", 7, Protocol(4, 10, 7)), ("weights", False, Protocol(4, 10, 40, False))],
+    [
+        ("evaluation_episodes", 3, Protocol(4, 3, 40)),
+        ("curve_rows", 7, Protocol(4, 10, 7)),
+        ("weights", False, Protocol(4, 10, 40, False)),
+    ],
 )
 def test_an_amendment_leaves_what_it_does_not_name(
     key: str, value: Any, protocol: Protocol, tmp_path: Path
@@ -602,10 +622,10 @@ BAD: dict[str, tuple[tuple[str, ...], Any, list[str]]] = {
         "many",
         ["experiments.discrete.steps.quick.CartPole-v1", "integer", "got 'many'"],
     ),
-    "steps below one rollout": (
+    "steps below one iteration": (
         (*STUDY, "steps", "quick", "CartPole-v1"),
         2047,
-        ["experiments.discrete", "steps = 2047", "one rollout of ppo (2048 steps)"],
+        ["experiments.discrete", "steps = 2047", "one iteration of ppo (2048 steps)"],
     ),
     "no environment": (
         (*STUDY, "steps", "quick"),
@@ -746,7 +766,7 @@ BAD: dict[str, tuple[tuple[str, ...], Any, list[str]]] = {
         [
             "experiments.discrete.amendments.quick",
             "'segments'",
-            "allowed: curve_rows, members_per_shard, seeds, weights",
+            "allowed: curve_rows, evaluation_episodes, grid, members_per_shard, seeds, weights",
         ],
     ),
     "amendment with a seed twice": (

@@ -99,6 +99,23 @@ def test_the_largest_mean_of_complete_settings_is_chosen(
     ]
 
 
+def test_another_score_chooses_another_setting_in_a_file_of_its_own(
+    paper: Path, plan: Plan, records: Path, scratch: Path, write: Callable[..., Path]
+) -> None:
+    """Planted curves have all members alike, so that the area is the same for all complete settings: the first wins."""
+    swept(plan, write)
+    text = EXPERIMENTS.replace("    grid: {clip", "    score: auc\n    grid: {clip")
+    (paper / "experiments.yaml").write_text(text, encoding="utf-8")
+    (by_area,) = load_plan(paper).shards("smoke", "rerun")
+    (usual,) = plan.shards("smoke", "rerun")
+    assert by_area.hash != usual.hash
+    assert call(paper, records, scratch, sweep_hash(by_area)) == 0
+    made = json.loads(choice_path(records, by_area.cell).read_text(encoding="utf-8"))
+    assert "(auc)" in made["rule"]
+    assert made["setting"] == {"clip": 0.1, "learning_rate": 0.001}
+    assert not choice_path(records, usual.cell).exists()
+
+
 def test_a_choice_is_written_once(
     paper: Path,
     plan: Plan,

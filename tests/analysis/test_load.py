@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from algorithms.cell import Plan, load_plan
+from algorithms.cell import Plan, Score, load_plan
 from algorithms.header import RecordError
 from algorithms.records import Record
 from algorithms.specification import SpecificationError
@@ -73,6 +73,30 @@ def test_an_edge_rounded_up_is_not_in_the_last_tenth() -> None:
     curve = pd.DataFrame({"step": [14746, 15155], "return_mean": [1.0, 2.0], "episodes": 1})
     record = Record(Path("nowhere"), {"shard": {"steps": 16384, "curve_rows": 40}})
     assert load._training_return(curve, record) == 2.0
+
+
+def test_the_area_under_a_curve_is_its_mean_over_equal_bins() -> None:
+    """Bins 1, 2 and 4 of 5 have episodes: bin 3 lies between its neighbours, bin 5 stays as the last."""
+    record = Record(Path("nowhere"), {"shard": {"steps": 500, "curve_rows": 5}})
+    curve = pd.DataFrame({"step": [100, 200, 400], "return_mean": [1.0, 2.0, 6.0]})
+    curve["episodes"] = [9, 1, 1]
+    assert load._area(curve, record) == (1 + 2 + 4 + 6 + 6) / 5
+    assert np.isnan(load._area(curve[:0], record))
+
+
+@pytest.mark.parametrize(
+    ("score", "column"),
+    [("evaluation", "score"), ("last_tenth", "training_return"), ("auc", "auc")],
+)
+def test_members_are_compared_by_the_score_that_the_experiment_names(
+    score: Score, column: str, plan: Plan, records, scratch, write, find
+) -> None:
+    write(find("ppo"), [(1.0, 2.0), (3.0,), (5.0,)])
+    named = plan.experiments["first"].model_copy(update={"score": score})
+    asked = plan.model_copy(update={"experiments": {"first": named}})
+    plain = load_experiment(plan, "smoke", "first", records, scratch, read_imported([])).scores
+    scores = load_experiment(asked, "smoke", "first", records, scratch, read_imported([])).scores
+    pd.testing.assert_series_equal(scores["score"], plain[column], check_names=False)
 
 
 def test_a_record_outlives_an_old_failure(plan: Plan, records, scratch, write, find) -> None:

@@ -1,0 +1,93 @@
+"""Figure 11: the best learning curves averaged over all bandits, and performance across α by area under the curve."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from analysis.statistics import mean_interval
+from paper_figures import artifact, curves, style
+from paper_figures.artifact import Request
+from paper_figures.mixture.bandit_sweep import (
+    ALPHA,
+    ENVIRONMENT,
+    PULLS,
+    best_settings,
+    labels,
+    read_scores,
+    sensitivity,
+)
+
+NAME = "figure_11"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Draw Figure 11 as the command line asks."""
+    return artifact.draw(NAME, render, argv)
+
+
+def render(request: Request) -> None:
+    """Write the four files of the figure."""
+    scores = read_scores(request)
+    best = best_settings(scores, "last_tenth", ("method",))
+    by_area = best_settings(scores, "auc", ("method", ALPHA))
+    artifact.write_values(by_area, request.output)
+    artifact.write_csv(averaged(request.read("curves"), best), request.output)
+    with style.figure(4.9) as drawing:
+        a, b = drawing.subplots(2, 1)
+        learning(a, averaged(request.read("curves"), best))
+        about = f"{request.scale}, n = {int(by_area['n'].max()) if len(by_area) else 0}"
+        style.panel_title(a, "a", "Best final performance", about)
+        sensitivity(b, by_area)
+        style.panel_title(b, "b", "Best area under the curve", about)
+        if by_area.empty:
+            for axes in (a, b):
+                style.centre_note(axes, "no records yet")
+        legend(drawing, best, request)
+        style.save(drawing, request.output)
+
+
+def averaged(seeds: pd.DataFrame, best: pd.DataFrame) -> pd.DataFrame:
+    """The mean over bandits of the rewards per pull of each best setting: method, step, n, mean, low, high (t interval)."""
+    rows = []
+    for row in best.to_dict("records"):
+        own = seeds[(seeds["method"] == row["method"]) & (seeds["setting"] == row["setting"])]
+        for step, bin_ in own.groupby("step"):
+            values = bin_["return_mean"].to_numpy(np.float64) / PULLS
+            low, high = mean_interval(values)
+            rows.append((row["method"], step, len(values), values.mean(), low, high))
+    return pd.DataFrame(rows, columns=["method", "step", "n", "mean", "low", "high"])
+
+
+def learning(axes: Axes, means: pd.DataFrame) -> None:
+    """Panel (a): a curve and its band for each method."""
+    for method, own in means.groupby("method", sort=False):
+        curves.draw_mean(axes, own, style.METHODS[str(method)], 1e3)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("thousand pulls", labelpad=1.5)
+    axes.set_ylabel("reward per pull", labelpad=2)
+
+
+def legend(drawing: Figure, best: pd.DataFrame, request: Request) -> None:
+    """Methods with the settings of panel (a), and how to read the figure."""
+    handles = [
+        Line2D([], [], color=look.colour, ls=look.dashes)
+        for look in (style.METHODS[method] for method in best["method"])
+    ]
+    note = (
+        f"{request.scale_words}; {request.steps[ENVIRONMENT]:,} pulls. (a) Mean over bandits of the setting with the largest "
+        "mean reward over the last tenth of pulls, named below; bands: 95 % t intervals. (b) The largest mean over all pulls "
+        "at each α, the best of the step sizes; lines: 95 % bootstrap intervals over bandits. The best is chosen on "
+        "the bandits shown."
+    )
+    style.legend_below(drawing, handles, labels(best), note)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
