@@ -54,8 +54,8 @@ def uniforms(key: Tensor, number: Tensor, use: int, count: int) -> Tensor:
 
 def integers(key: Tensor, number: Tensor, use: int, high: Tensor, count: int) -> Tensor:
     """Uniform on 0 … high − 1: [count] int64; `high` is an integer tensor below 2³¹, the bias at most high / 2³²."""
-    scaled: Tensor = words(key, number, use, count) * high
-    return scaled >> 32
+    drawn: Tensor = (words(key, number, use, count) * high) >> 32
+    return drawn
 
 
 class Draws:
@@ -92,4 +92,5 @@ class Draws:
 
 def _shifted(word: Tensor, by: int) -> Tensor:
     """`word` shifted right without its sign, which the mask takes away."""
-    return (word >> by) & (2 ** (64 - by) - 1)
+    kept: Tensor = (word >> by) & (2 ** (64 - by) - 1)
+    return kept
