@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from algorithms.header import RecordError
+from algorithms.specification import SpecificationError
 
 FILE = "replay.float32"
 
@@ -23,6 +24,17 @@ FILE = "replay.float32"
 def row_size(observations: int, actions: int) -> int:
     """Numbers of one transition: both observations, the action, reward and whether it terminated."""
     return 2 * observations + actions + 2
+
+
+def require_memory(members: int, capacity: int, numbers: int, available: int) -> None:
+    """Raise SpecificationError, with the arithmetic, unless a replay fits into four fifths of `available` bytes."""
+    needed = 4 * members * capacity * numbers
+    if needed > 0.8 * available:
+        raise SpecificationError(
+            f"replay of {members:,} members × {capacity:,} transitions × {numbers} numbers × 4 bytes = "
+            f"{needed / 1e9:.1f} GB, of which at most four fifths of the available {available / 1e9:.1f} GB may be "
+            "taken; lower members_per_shard or buffer_size"
+        )
 
 
 @dataclass

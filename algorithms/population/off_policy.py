@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import psutil
 import torch
 from torch import Tensor
 from torch.func import grad_and_value, vmap
@@ -19,7 +20,7 @@ from algorithms.methods.off_policy import Block, Transitions
 from algorithms.methods.ppo import Diagnostics, Hyperparameters
 from algorithms.population.base import Population
 from algorithms.population.learners import Learners, Weights, adam_step, bias_corrections
-from algorithms.replay import Replay, row_size
+from algorithms.replay import Replay, require_memory, row_size
 from algorithms.seeding import Purpose
 from algorithms.settings import Replayed, off_policy
 from envs.registry import Continuous
@@ -80,11 +81,18 @@ class OffPolicy(Population):
         return torch.cat([theta[:, :0], *(theta[:, self._columns[name]] for name in self._slow)], 1)
 
     def replay(self) -> Replay:
-        """An empty replay of the shard's size."""
-        world = self.cell.world
+        """An empty replay of the shard's size. Raises SpecificationError where memory does not hold it."""
+        world, members = self.cell.world, len(self.shard.members)
         capacity = min(self.settings.buffer_size, self.cell.steps)
         sizes = (world.observation_size, world.action.size)
-        return Replay.empty(len(self.shard.members), capacity, *sizes, self.device)
+        require_memory(members, capacity, row_size(*sizes), self._available())
+        return Replay.empty(members, capacity, *sizes, self.device)
+
+    def _available(self) -> int:
+        """Bytes of memory that the device has left."""
+        if self.device.type == "cuda":
+            return int(torch.cuda.mem_get_info(self.device)[0])
+        return int(psutil.virtual_memory().available)
 
     def warm_up(self) -> None:
         """Compile every function for the shapes of this shard; what they return is thrown away."""

@@ -210,7 +210,7 @@ def test_permuting_members_permutes_results() -> None:
 
 def test_compiled_equals_eager() -> None:
     """After `warm_up` nothing is left to compile, whatever the number of the step or update and the replay's filling."""
-    which = shard("half_rep_sgm", hidden=(4,), components=2, initial_steps=7)
+    which = shard("rep_squashed", hidden=(4,), automatic_alpha=False, initial_steps=7)
     compiled, eager = population_of(which, compiled=True), population_of(which)
     compiled.warm_up()
     seen = torch.randn(3, 3, generator=torch.Generator().manual_seed(1))
@@ -357,13 +357,9 @@ def pendulum() -> tuple[OffPolicyLoop, TrainingState, OffPolicy, Tensor]:
     """300 steps in Pendulum, half of them of a policy that leans to one side; and what the world was asked to do."""
     wanted = {"initial_steps": 150, "update_after": 10_000}
     loop, state, population = begin("half_rep_sgm", "Pendulum", **wanted)
-    bias = population.layout.flatten(
-        {
-            name: torch.full_like(value, 2.0 if name == "actor.2.bias" else 0.0)
-            for name, value in population.layout.unflatten(state.learners.theta[0]).items()
-        }
-    )
-    state.learners.theta += bias
+    for flat in state.learners.theta:
+        parameters = population.layout.unflatten(flat)  # views: five locations, log scales, logits
+        parameters["actor.2.bias"][:5], parameters["actor.2.bias"][5:10] = 2.0, -2.0
     asked, step = [], loop.pool.step
 
     def watched(action: np.ndarray) -> object:
