@@ -6,25 +6,34 @@ import shutil
 import sysconfig
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from algorithms.cell import Cell
+from algorithms.settings import Replayed
 
-# Measured with five members on one core of an AMD EPYC (benchmarks/compilation.py): what a compiled update
-# and a compiled action save over eager ones, and what compiling costs with an empty cache.
-SAVED_SECONDS_PER_UPDATE = 2.5e-3
-SAVED_SECONDS_PER_ACTION = 2e-4
-COMPILE_SECONDS = 25.0
+
+class Costs(NamedTuple):
+    """Seconds that a compiled update and a compiled action save over eager ones, and that compiling takes at first."""
+
+    update: float
+    action: float
+    compiling: float
+
+
+# Measured on one core of an AMD EPYC with five members (benchmarks/compilation.py), and for replay with eight of
+# HalfRep-SGM, 2×64 units. More members save more.
+ON_POLICY = Costs(2.5e-3, 2e-4, 25.0)
+OFF_POLICY = Costs(1.5e-2, 1e-3, 60.0)
 
 
 def should_compile(cell: Cell) -> bool:
     """Whether compiling is predicted to pay: a fixed rule, so that the same spec always decides alike."""
     updates = cell.iterations * cell.settings.updates_per_iteration
     actions = cell.iterations * cell.settings.actions_per_iteration
-    saved = updates * SAVED_SECONDS_PER_UPDATE + actions * SAVED_SECONDS_PER_ACTION
-    return saved > COMPILE_SECONDS
+    costs = OFF_POLICY if isinstance(cell.settings, Replayed) else ON_POLICY
+    return updates * costs.update + actions * costs.action > costs.compiling
 
 
 def compiler_missing() -> str | None:
