@@ -59,11 +59,11 @@ class Collector:
         self.pool = Pool(shard.cell.world, seeds, threads)
         self.normalizer.new_segment()
         self.observation = self.normalizer.observe(self.pool.reset())
-        self._running = Running(episodes, self.members, self.copies)
+        self.running = Running(episodes, self.members, self.copies)
 
     def cut_episodes(self) -> NDArray[np.int64]:
         """Episodes of each member that are running now and that a segment boundary would cut: [P]."""
-        return self._running.cut()
+        return self.running.cut()
 
     def collect(self, population: OnPolicy, learners: Learners, iteration: int) -> Batch:
         """One rollout of every member with advantages and value targets: Batch of [P, N, …]."""
@@ -85,7 +85,7 @@ class Collector:
             flat[2][t] = self.normalizer.reward(step.reward, step.terminated)
             flat[3][t] = step.terminated
             flat[4][t, step.ended] = True
-            self._running.add(step, (iteration * settings.rollout_steps + t + 1) * self.copies)
+            self.running.add(step, (iteration * settings.rollout_steps + t + 1) * self.copies)
             self._begin_next(step)
         moved = (x.to(population.device) for x in (reward, terminated, ended, seen, reached))
         rollout = Transitions(torch.stack(actions), *moved)

@@ -54,7 +54,7 @@ def test_a_member_collects_what_it_would_alone(
 def test_episodes_are_booked_with_member_step_return_and_length(tmp_path: Path) -> None:
     shard = small_shard("ppo", "ProbeTarget-v0", (0, 1), environments=2)
     batches, collector = collect(shard, tmp_path, iterations=1)
-    episodes = collector.episodes
+    episodes = collector.running.episodes
     assert set(episodes.length) == {5}
     assert episodes.step == sorted(episodes.step)
     assert episodes.step[:4] == [10, 10, 10, 10]

@@ -9,19 +9,22 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file, save_file
 
 from algorithms import checkpoint
 from algorithms.cell import Member, Shard
 from algorithms.header import RecordError
+from algorithms.progress import Progress
 from algorithms.records import read_record
 from algorithms.settings import METHODS, Replayed
-from algorithms.train import Resources, decide_mode, main, prepare, train
+from algorithms.train import Resources, decide_mode, main, prepare, train, train_segment
 from envs.registry import ENVIRONMENTS
 from tests.algorithms.small_runs import ARMS, PROBES, small_shard
 
@@ -57,9 +60,9 @@ COMMAND = [
 ]
 
 
-def launch(folder: Path) -> subprocess.Popen[bytes]:
+def launch(folder: Path, command: Sequence[str] = COMMAND) -> subprocess.Popen[bytes]:
     paths = ("--records", str(folder / "records"), "--scratch", str(folder / "scratch"))
-    return subprocess.Popen([*COMMAND, *paths], cwd=ROOT, stdout=subprocess.DEVNULL)
+    return subprocess.Popen([*command, *paths], cwd=ROOT, stdout=subprocess.DEVNULL)
 
 
 def record_in(folder: Path) -> Path:
@@ -90,6 +93,85 @@ def test_killed_in_the_middle_and_run_again_gives_the_same_bits(tmp_path: Path) 
     assert values(resumed) == values(record_in(tmp_path / "whole"))
 
 
+REPLAYED = [
+    *(sys.executable, "-m", "algorithms.train", "--mode", "eager", "--device", "cpu"),
+    *("--method", "half_rep_sgm", "--env", "Pendulum", "--seed", "0", "1", "--steps", "600"),
+    *("--segments", "6", "--evaluation-episodes", "2", "--curve-rows", "10"),
+    *("--set", "hidden=[8,8]", "--set", "batch_size=8", "--set", "baseline_actions=2"),
+    *("--set", "initial_steps=60", "--set", "update_after=480", "--set", "buffer_size=90"),
+]
+
+
+def test_learning_from_replay_killed_and_run_again_gives_the_same_bits(tmp_path: Path) -> None:
+    """A replay of 90 in segments of 100 steps; the checkpoint and the replay's file go once the record is there."""
+    folders = tmp_path / "whole", tmp_path / "killed"
+    assert launch(folders[0], REPLAYED).wait() == 0
+    process = launch(folders[1], REPLAYED)
+    while not list(folders[1].glob("scratch/*/checkpoint.safetensors")):
+        assert process.poll() is None, "finished before it could be killed"
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not list(folders[1].glob("records/*/*/record.json"))
+    (replay,) = folders[1].glob("scratch/*/replay.float32")
+    with replay.open("ab") as file:
+        file.write(b"an append that was cut short")
+    assert launch(folders[1], REPLAYED).wait() == 0
+    whole, resumed = (record_in(folder) for folder in folders)
+    assert values(resumed) == values(whole)
+    meta = read_record(resumed).meta
+    assert meta["provenance"]["resumed"] == 1
+    # Episodes last 200 steps: each of six boundaries cuts one, and none ends.
+    assert [(m["episodes"], m["episodes_cut"]) for m in meta["members"]] == [(0, 6), (0, 6)]
+    for folder in folders:
+        assert not list(folder.glob("scratch/*"))
+
+
+@pytest.mark.parametrize("buffer_size", [70, 10_000])
+def test_a_replay_resumed_at_every_boundary_gives_the_same_bits(
+    buffer_size: int, tmp_path: Path
+) -> None:
+    """Segments of 100 steps, the last two of which learn; a replay smaller than a segment, and one that never fills."""
+    torch.set_num_threads(1)
+    settings: dict[str, Any] = {"update_after": 180, "buffer_size": buffer_size}
+    shard = small_shard("rep_squashed", steps=300, segments=3, **settings)
+    states = []
+    for stops in ((), (1, 2)):
+        scratch = tmp_path / str(len(stops))
+        state, population = prepare(shard, scratch, EAGER)
+        progress = Progress(shard, scratch, bar=False)
+        for segment in range(3):
+            if segment in stops:
+                assert state.learners.updates == (0, 0, 21)[segment]
+                state, population = prepare(shard, scratch, EAGER)
+                assert (state.segment, state.resumed) == (segment, segment)
+            train_segment(shard, population, state, segment, 1, progress)
+            checkpoint.save(state, scratch, shard.key)
+        progress.close()
+        states.append(state)
+    whole, resumed = states
+    assert whole.replay is not None
+    assert resumed.replay is not None
+    assert (resumed.replay.capacity, resumed.replay.count) == (min(buffer_size, 300), 300)
+    pairs = [(getattr(s.learners, n) for s in states) for n in ("theta", "target", "alive")]
+    for first, second in (*pairs, (whole.replay.data, resumed.replay.data)):
+        assert torch.equal(first, second)
+    assert whole.episodes == resumed.episodes
+    assert whole.learners.updates == resumed.learners.updates == 121
+
+
+def test_a_checkpoint_without_its_replay_is_refused(tmp_path: Path) -> None:
+    shard = small_shard("like_squashed", steps=400, segments=4)
+    scratch = tmp_path / "scratch"
+    state, _ = prepare(shard, scratch, EAGER)
+    assert state.replay is not None
+    state.replay.count = 3
+    checkpoint.save(state, scratch, shard.key)
+    (scratch / "replay.float32").unlink()
+    with pytest.raises(RecordError, match=r"replay\.float32: 0 bytes, the checkpoint beside it"):
+        run(shard, tmp_path)
+
+
 def test_two_processes_train_a_shard_once(tmp_path: Path) -> None:
     first, second = launch(tmp_path), launch(tmp_path)
     assert (first.wait(), second.wait()) == (0, 0)
@@ -99,12 +181,14 @@ def test_two_processes_train_a_shard_once(tmp_path: Path) -> None:
 
 LEARNS = {"learning_rate": 1e-2, "environments": 8, "rollout_steps": 32, "minibatches": 4}
 LEARNS_FROM_REPLAY = {
-    "critic_learning_rate": 1e-2,
+    "critic_learning_rate": 2e-2,
     "target_rate": 0.05,
     "automatic_alpha": False,
     "alpha": 0.01,
     "batch_size": 32,
     "baseline_actions": 8,
+    "initial_steps": 60,
+    "update_after": 64,
 }
 
 
@@ -125,7 +209,7 @@ def test_every_method_solves_its_probe(
     # 10 % of the distance between random and optimum.
     replayed = isinstance(METHODS[method].settings, Replayed)
     settings = (LEARNS_FROM_REPLAY if replayed else LEARNS) | overrides
-    steps = 400 if replayed else 10_240
+    steps = 200 if replayed else 10_240
     shard = small_shard(method, probe, (0, 1, 2), steps=steps, segments=1, **settings)
     record = read_record(run(shard, tmp_path))
     anchors = ENVIRONMENTS[probe].anchors
