@@ -15,7 +15,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.native import NATIVE
 from envs.registry import Continuous, Environment
 
 Floats = NDArray[np.float64]
@@ -69,7 +68,7 @@ class Pool:
         self._simulator: Simulator = (
             _EnvPool(environment, seeds, threads)
             if environment.backend == "envpool"
-            else NATIVE[environment.name](seeds)
+            else _native(environment, seeds)
         )
 
     def reset(self) -> Floats:
@@ -98,6 +97,13 @@ class Pool:
             raw = np.eye(self.environment.observation_size)[raw]
         encoded: Floats = raw.astype(np.float64)
         return encoded
+
+
+def _native(environment: Environment, seeds: Sequence[int]) -> Simulator:
+    """One of our own. Imported here: they load torch, which readers of this module may do without."""
+    from envs.native import NATIVE
+
+    return NATIVE[environment.name](seeds)
 
 
 class _EnvPool:

@@ -411,6 +411,7 @@ def member_rows(
             "setting": setting,
             "score": values,
             "training_return": values,
+            "auc": values,
             "status": np.where(np.isnan(values), "diverged", "done"),
             "imported": imported,
         }

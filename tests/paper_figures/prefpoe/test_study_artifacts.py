@@ -102,6 +102,7 @@ def scores(status: dict[tuple[str, int], str]) -> pd.DataFrame:
                     "steps": shard.cell.steps,
                     "score": score,
                     "training_return": score,
+                    "auc": score,
                     "episode_std": 80.0 if end == "done" else np.nan,
                     "episodes": 100 if end == "done" else 0,
                     "status": end,

@@ -66,6 +66,7 @@ def write_experiment(
                     "steps": entry.steps[SCALE][HALF_CHEETAH],
                     "score": 100.0 + seed if done else np.nan,
                     "training_return": 90.0 + seed if done else np.nan,
+                    "auc": np.nan,
                     "episode_std": 1.0,
                     "episodes": 100 if done else 0,
                     "status": status,
