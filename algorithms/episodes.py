@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.cell import Shard
+from algorithms.seeding import Purpose, world_seeds
 from envs.pool import Step
 
 
@@ -18,6 +20,17 @@ class Episodes:
     step: list[int] = field(default_factory=list)
     episode_return: list[float] = field(default_factory=list)
     length: list[int] = field(default_factory=list)
+
+
+def training_seeds(shard: Shard, segment: int) -> list[int]:
+    """Seeds of all copies of one segment. They come from (member seed, segment), interrupted before it or not."""
+    world, copies = shard.cell.world, shard.cell.settings.copies
+    purpose = Purpose.TRAINING_ENVIRONMENT
+    return [
+        seed
+        for member in shard.members
+        for seed in world_seeds(world, member.seed, purpose, segment, copies)
+    ]
 
 
 class Running:

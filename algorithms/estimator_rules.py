@@ -9,6 +9,11 @@ Weights = Literal["learned", "uniform"]
 EstimatorName = Literal["likelihood", "reparameterized", "half", "gumbel"]
 
 
+def learns_weights(components: int, weights: Weights) -> bool:
+    """Whether such a policy has weights to learn: a single component has none."""
+    return weights == "learned" and components > 1
+
+
 def check_estimator(estimator: EstimatorName, components: int, weights: Weights) -> None:
     """Raise ValueError unless `estimator` gives the gradient of every parameter of such a policy.
 
@@ -17,7 +22,7 @@ def check_estimator(estimator: EstimatorName, components: int, weights: Weights)
     """
     if components < 1:
         raise ValueError(f"components: {components}: must be at least 1")
-    learned = weights == "learned" and components > 1
+    learned = learns_weights(components, weights)
     policy = f"{components} component{'s' if components > 1 else ''} with {weights} weights"
     if estimator == "reparameterized" and learned:
         raise ValueError(

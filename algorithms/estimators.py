@@ -24,9 +24,6 @@ Critic = Callable[[Tensor], Tensor]
 Blend = Literal["action", "unsquashed"]
 """What the Gumbel estimator sums for a squashed policy: the components' actions, or their values before tanh."""
 
-BASELINE_ACTIONS = 30
-"""Actions whose mean Q is the baseline (Algorithm 1, Appendix D.1)."""
-
 
 class Draw(NamedTuple):
     """Noise of the action [B, …] and of the baseline's actions [M, B, …], independent of each other."""

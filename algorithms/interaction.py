@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from algorithms.checkpoint import TrainingState
-from algorithms.episodes import Running
+from algorithms.episodes import Running, training_seeds
 from algorithms.methods.ppo import Diagnostics
 from algorithms.population import OffPolicy
-from algorithms.seeding import Purpose, world_seeds
 from envs.pool import Pool
 
 
@@ -27,11 +26,9 @@ class OffPolicyLoop:
         if state.replay is None:
             raise ValueError("the state of a population that learns from replay must have one")
         self.population, self.learners, self.replay = population, state.learners, state.replay
-        self.settings, members = population.settings, population.shard.members
-        world, purpose = population.cell.world, Purpose.TRAINING_ENVIRONMENT
-        seeds = [seed for m in members for seed in world_seeds(world, m.seed, purpose, segment, 1)]
-        self.pool = Pool(world, seeds, threads)
-        self._running = Running(state.episodes, len(members), 1)
+        self.settings = population.settings
+        self.pool = Pool(population.cell.world, training_seeds(population.shard, segment), threads)
+        self._running = Running(state.episodes, len(population.shard.members), 1)
         self._seen = self._tensor(self.pool.reset())
 
     def iterate(self, iteration: int) -> Diagnostics:

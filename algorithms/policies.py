@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from algorithms.estimator_rules import Base, Weights
+from algorithms.estimator_rules import Base, Weights, learns_weights
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 _LOG_PI = math.log(math.pi)
@@ -180,7 +180,7 @@ class Head:
 
     @property
     def _has_logits(self) -> bool:
-        return self.weights == "learned" and self.components > 1
+        return learns_weights(self.components, self.weights)
 
     def policy(self, raw: Tensor) -> Mixture:
         """The policy for raw output [B, outputs]."""

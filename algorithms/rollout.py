@@ -14,12 +14,12 @@ from torch import Tensor
 
 from algorithms.cell import Shard
 from algorithms.checkpoint import TrainingState
-from algorithms.episodes import Episodes, Running
+from algorithms.episodes import Episodes, Running, training_seeds
 from algorithms.methods.ppo import Batch, Diagnostics, Hyperparameters, normalized
 from algorithms.normalize import Normalizer
 from algorithms.population import Learners, OnPolicy, Population
 from algorithms.returns import generalized_advantages
-from algorithms.seeding import Purpose, stream, world_seeds
+from algorithms.seeding import Purpose, stream
 from algorithms.settings import on_policy
 from envs.pool import Pool, Step
 from envs.registry import Discrete
@@ -48,15 +48,8 @@ class Collector:
     ) -> None:
         self.settings = on_policy(shard.cell.settings)
         self.members, self.copies = len(shard.members), self.settings.environments
-        seeds = [
-            seed
-            for member in shard.members
-            for seed in world_seeds(
-                shard.cell.world, member.seed, Purpose.TRAINING_ENVIRONMENT, segment, self.copies
-            )
-        ]
         self.shard, self.normalizer = shard, normalizer
-        self.pool = Pool(shard.cell.world, seeds, threads)
+        self.pool = Pool(shard.cell.world, training_seeds(shard, segment), threads)
         self.normalizer.new_segment()
         self.observation = self.normalizer.observe(self.pool.reset())
         self.running = Running(episodes, self.members, self.copies)

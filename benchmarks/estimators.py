@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from algorithms.estimator_rules import Base, EstimatorName
-from algorithms.estimators import BASELINE_ACTIONS, ESTIMATORS, Blend, Draw, Objective
+from algorithms.estimators import ESTIMATORS, Blend, Draw, Objective
 from algorithms.policies import Head, Mixture, Noise
+from algorithms.settings import SAC
 
 ALPHA = 0.3
 COMPONENTS = 3
@@ -128,7 +129,7 @@ def table(parameters: Tensor, base: Base, samples: int) -> None:
     print(f"{'exact gradient':24}" + "".join(f"{x:17.4f}" for x in truth.flatten().tolist()))
     for label, name, objective in rows():
         chunks = estimates(
-            parameters, estimator(name, objective, base), base, samples, BASELINE_ACTIONS, 0
+            parameters, estimator(name, objective, base), base, samples, SAC().baseline_actions, 0
         )
         mean, variance, n = moments(chunks)
         bias, error = (mean - truth).flatten(), 3 * (variance / n).sqrt().flatten()
@@ -147,7 +148,9 @@ def main(samples: int = 400_000) -> None:
         (f"Cauchy, Jacobian's floor {CAUCHY_FLOOR:g}", POLICY, "cauchy"),
     )
     for title, parameters, base in cases:
-        print(f"\n{title}, α = {ALPHA:g}, {BASELINE_ACTIONS} baseline actions, {samples:,} samples")
+        print(
+            f"\n{title}, α = {ALPHA:g}, {SAC().baseline_actions} baseline actions, {samples:,} samples"
+        )
         table(parameters, base, samples)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from algorithms.estimator_rules import learns_weights
 from algorithms.estimators import ESTIMATORS, Draw, Objective
 from algorithms.keys import Draws
 from algorithms.methods.off_policy import Block, Transitions
@@ -105,10 +106,7 @@ def actor_loss(
         seen = batch.observation.expand(*action.shape[:-1], -1)
         return value(parameters, seen, action, settings)
 
-    draw = Draw(
-        noise(draws, policy),
-        noise(draws, policy, settings.baseline_actions),
-    )
+    draw = Draw(noise(draws, policy), noise(draws, policy, settings.baseline_actions))
     estimate = ESTIMATORS[settings.estimator](
         policy, draw, Objective(q, alpha, hyper["gumbel_temperature"])
     )
@@ -129,7 +127,7 @@ def temperature_loss(
 ) -> tuple[Tensor, Diagnostics]:
     """−log α · E[log π(a | s) + H̄] with H̄ = −A (Haarnoja et al. 2018, "Algorithms and applications")."""
     policy = act(parameters, batch.observation, hyper, settings).detach()
-    excess = policy.log_prob(policy.sample(noise(draws, policy))) - _actions(parameters, settings)
+    excess = policy.log_prob(policy.sample(noise(draws, policy))) - policy.location.shape[-1]
     return -parameters["temperature.log_alpha"] * excess.mean(), {}
 
 
@@ -185,5 +183,5 @@ def noise(draws: Draws, policy: Mixture, *leading: int) -> Noise:
 def _actions(parameters: Parameters, settings: SAC) -> int:
     """Action dimensions, from the width of the actor's output."""
     outputs = len(parameters[f"actor.{len(settings.hidden)}.bias"])
-    logits = settings.components if settings.weights == "learned" and settings.components > 1 else 0
+    logits = settings.components * learns_weights(settings.components, settings.weights)
     return (outputs - logits) // (2 * settings.components)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,8 +32,9 @@ class Problem(NamedTuple):
     scale: float
 
 
+@cache
 def draw(seed: int) -> Problem:
-    """Means from U[−3, 3] and standard deviations from U[0.1, 1], 30 each."""
+    """The bandit of a seed, drawn once a process: means from U[−3, 3] and standard deviations from U[0.1, 1], 30 each."""
     generator = np.random.default_rng(np.random.SeedSequence((seed, _STREAM)))
     mean = generator.uniform(-REACH, REACH, PEAKS)
     std = generator.uniform(0.1, 1.0, PEAKS)

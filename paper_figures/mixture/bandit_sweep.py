@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from algorithms.settings import METHODS
 from analysis.effects import levels
@@ -72,11 +74,16 @@ def sensitivity(axes: Axes, best: pd.DataFrame) -> None:
     axes.set_ylabel("reward per pull", labelpad=2)
 
 
-def labels(best: pd.DataFrame) -> list[str]:
-    """Each method with the setting that stands for it, as the legend has it."""
-    return [
+def legend(drawing: Figure, best: pd.DataFrame, note: str, marker: str = "") -> None:
+    """A note, and each method with the setting that stands for it."""
+    looks = (style.METHODS[method] for method in best["method"])
+    handles = [
+        Line2D([], [], color=look.colour, ls=look.dashes, marker=marker, ms=2.4) for look in looks
+    ]
+    labels = [
         f"{METHODS[row['method']].label} ({setting_words(row)})" for row in best.to_dict("records")
     ]
+    style.legend_below(drawing, handles, labels, note)
 
 
 def setting_words(row: Mapping[Any, Any]) -> str:

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from analysis.statistics import mean_interval
 from paper_figures import artifact, curves, style
@@ -19,7 +17,7 @@ from paper_figures.mixture.bandit_sweep import (
     ENVIRONMENT,
     PULLS,
     best_settings,
-    labels,
+    legend,
     read_scores,
     sensitivity,
 )
@@ -38,10 +36,11 @@ def render(request: Request) -> None:
     best = best_settings(scores, "last_tenth", ("method",))
     by_area = best_settings(scores, "auc", ("method", ALPHA))
     artifact.write_values(by_area, request.output)
-    artifact.write_csv(averaged(request.read("curves"), best), request.output)
+    means = averaged(request.read("curves"), best)
+    artifact.write_csv(means, request.output)
     with style.figure(4.9) as drawing:
         a, b = drawing.subplots(2, 1)
-        learning(a, averaged(request.read("curves"), best))
+        learning(a, means)
         about = f"{request.scale}, n = {int(by_area['n'].max()) if len(by_area) else 0}"
         style.panel_title(a, "a", "Best final performance", about)
         sensitivity(b, by_area)
@@ -49,7 +48,7 @@ def render(request: Request) -> None:
         if by_area.empty:
             for axes in (a, b):
                 style.centre_note(axes, "no records yet")
-        legend(drawing, best, request)
+        legend(drawing, best, note(request))
         style.save(drawing, request.output)
 
 
@@ -74,19 +73,14 @@ def learning(axes: Axes, means: pd.DataFrame) -> None:
     axes.set_ylabel("reward per pull", labelpad=2)
 
 
-def legend(drawing: Figure, best: pd.DataFrame, request: Request) -> None:
-    """Methods with the settings of panel (a), and how to read the figure."""
-    handles = [
-        Line2D([], [], color=look.colour, ls=look.dashes)
-        for look in (style.METHODS[method] for method in best["method"])
-    ]
-    note = (
+def note(request: Request) -> str:
+    """How to read the figure."""
+    return (
         f"{request.scale_words}; {request.steps[ENVIRONMENT]:,} pulls. (a) Mean over bandits of the setting with the largest "
         "mean reward over the last tenth of pulls, named below; bands: 95 % t intervals. (b) The largest mean over all pulls "
         "at each α, the best of the step sizes; lines: 95 % bootstrap intervals over bandits. The best is chosen on "
         "the bandits shown."
     )
-    style.legend_below(drawing, handles, labels(best), note)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 import pandas as pd
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from envs.native import bandits
 from paper_figures import artifact, style
@@ -19,7 +17,7 @@ from paper_figures.mixture.bandit_sweep import (
     ENVIRONMENT,
     PULLS,
     best_settings,
-    labels,
+    legend,
     read_scores,
     sensitivity,
 )
@@ -37,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def render(request: Request) -> None:
     """Write the four files of the figure."""
-    scores = read_scores(request)
+    scores, curves = read_scores(request), request.read("curves")
     across = best_settings(scores, "last_tenth", ("method", ALPHA))
     best = best_settings(scores, "last_tenth", ("method",))
     artifact.write_values(across, request.output)
@@ -46,7 +44,7 @@ def render(request: Request) -> None:
         axes = drawing.subplot_mosaic("abc;def;ggg", height_ratios=(1, 1, 2))
         for seed, top, bottom in zip(EXAMPLES, "abc", "def", strict=True):
             problem(axes[top], seed)
-            learning(axes[bottom], seed, request.read("curves"), best)
+            learning(axes[bottom], seed, curves, best)
             axes[bottom].set_xlim(0, request.steps[ENVIRONMENT] / 1e3)
         for name in "bcef":
             axes[name].tick_params(labelleft=False)
@@ -57,7 +55,7 @@ def render(request: Request) -> None:
         sensitivity(axes["g"], across)
         if across.empty:
             style.centre_note(axes["g"], "no records yet")
-        legend(drawing, best, request)
+        legend(drawing, best, note(request), "o")
         style.save(drawing, request.output)
 
 
@@ -89,19 +87,14 @@ def learning(axes: Axes, seed: int, curves: pd.DataFrame, best: pd.DataFrame) ->
     axes.set_xlabel("thousand pulls", labelpad=1.5)
 
 
-def legend(drawing: Figure, best: pd.DataFrame, request: Request) -> None:
-    """Methods with their best settings, and how to read the figure."""
-    handles = [
-        Line2D([], [], color=look.colour, ls=look.dashes, marker="o", ms=2.4)
-        for look in (style.METHODS[method] for method in best["method"])
-    ]
-    note = (
+def note(request: Request) -> str:
+    """How to read the figure."""
+    return (
         f"{request.scale_words}; {request.steps[ENVIRONMENT]:,} pulls. Above: three bandits, largest reward 1. Middle: "
         "training on each with the settings named below, which have the largest mean reward over the last tenth of pulls "
         "on all bandits. (c) The same mean at each α, the best of the actor step sizes η; lines: 95 % bootstrap intervals "
         "over bandits. The best is chosen on the bandits shown."
     )
-    style.legend_below(drawing, handles, labels(best), note)
 
 
 if __name__ == "__main__":
