@@ -14,6 +14,11 @@ def learns_weights(components: int, weights: Weights) -> bool:
     return weights == "learned" and components > 1
 
 
+def has_baseline(estimator: EstimatorName) -> bool:
+    """Whether it has a likelihood-ratio term, from which a baseline is taken (Appendix D.1)."""
+    return estimator in ("likelihood", "half")
+
+
 def check_estimator(estimator: EstimatorName, components: int, weights: Weights) -> None:
     """Raise ValueError unless `estimator` gives the gradient of every parameter of such a policy.
 

@@ -26,7 +26,10 @@ Blend = Literal["action", "unsquashed"]
 
 
 class Draw(NamedTuple):
-    """Noise of the action [B, …] and of the baseline's actions [M, B, …], independent of each other."""
+    """Noise of the action [B, …] and of the baseline's actions [M, B, …], independent of each other.
+
+    M is 0 for estimators without a baseline (`has_baseline`).
+    """
 
     action: Noise
     baseline: Noise

@@ -356,8 +356,8 @@ class Method:
     action_kinds: tuple[Literal["continuous", "discrete"], ...] = ("continuous", "discrete")
 
 
-def _sac(label: str, settings: SAC) -> Method:
-    return Method(label, 1, settings, ("continuous",))
+def _sac(label: str, settings: SAC, version: int = 1) -> Method:
+    return Method(label, version, settings, ("continuous",))
 
 
 METHODS: dict[str, Method] = {
@@ -419,17 +419,17 @@ METHODS: dict[str, Method] = {
         ("continuous",),
     ),
     "like_squashed": _sac("Like-Squashed", SAC(estimator="likelihood")),
-    "rep_squashed": _sac("Rep-Squashed", SAC()),
+    "rep_squashed": _sac("Rep-Squashed", SAC(), 2),
     "like_sgm": _sac("Like-SGM", SAC(components=5, estimator="likelihood")),
     "half_rep_sgm": _sac("HalfRep-SGM", SAC(components=5, estimator="half")),
-    "gumbel_rep_sgm": _sac("GumbelRep-SGM", SAC(components=5, estimator="gumbel")),
-    "uniform_rep_sgm": _sac("UniformRep-SGM", SAC(components=5, weights="uniform")),
-    "rep_cauchy": _sac("Rep-Cauchy", SAC(base="cauchy", jacobian_floor=1e-6)),
+    "gumbel_rep_sgm": _sac("GumbelRep-SGM", SAC(components=5, estimator="gumbel"), 2),
+    "uniform_rep_sgm": _sac("UniformRep-SGM", SAC(components=5, weights="uniform"), 2),
+    "rep_cauchy": _sac("Rep-Cauchy", SAC(base="cauchy", jacobian_floor=1e-6), 2),
     "half_rep_cm": _sac(
         "HalfRep-CM", SAC(base="cauchy", jacobian_floor=1e-6, components=5, estimator="half")
     ),
     "gumbel_rep_cm": _sac(
-        "GumbelRep-CM", SAC(base="cauchy", jacobian_floor=1e-6, components=5, estimator="gumbel")
+        "GumbelRep-CM", SAC(base="cauchy", jacobian_floor=1e-6, components=5, estimator="gumbel"), 2
     ),
 }
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from algorithms.estimator_rules import learns_weights
+from algorithms.estimator_rules import has_baseline, learns_weights
 from algorithms.estimators import ESTIMATORS, Draw, Objective
 from algorithms.keys import Draws
 from algorithms.methods.off_policy import Block, Transitions
@@ -106,7 +106,8 @@ def actor_loss(
         seen = batch.observation.expand(*action.shape[:-1], -1)
         return value(parameters, seen, action, settings)
 
-    draw = Draw(noise(draws, policy), noise(draws, policy, settings.baseline_actions))
+    others = settings.baseline_actions if has_baseline(settings.estimator) else 0
+    draw = Draw(noise(draws, policy), noise(draws, policy, others))
     estimate = ESTIMATORS[settings.estimator](
         policy, draw, Objective(q, alpha, hyper["gumbel_temperature"])
     )

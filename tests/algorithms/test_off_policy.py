@@ -87,11 +87,11 @@ def learn(
 # One agent with torch's optimiser
 
 COUNTS = {
-    "rep_squashed": (16, 16 + 32, 16),
+    "rep_squashed": (16, 16, 16),
     "half_rep_sgm": (16 * 3 + 16, 16 * 3 + 16 + 32 * 3 + 32, 16 * 3 + 16),
 }
 """Uniform numbers for critic, actor, temperature: 16 actions of one dimension each, Gumbel noise for three components,
-and for the actor two baseline actions in each of 16 states."""
+and for the actor that has a baseline two actions more in each of 16 states."""
 
 
 class Reference:

@@ -173,8 +173,10 @@ def their_actor_loss(
     n, actions, seen = settings.components, batch.action.shape[1], batch.observation
     source, policy = Uniforms(uniforms), Policy(parameters, batch.observation, settings, actions)
     action, which = policy.sample(source.noise(BATCH, components=n, actions=actions))
-    rest = source.noise(settings.baseline_actions, BATCH, components=n, actions=actions)
-    baseline = torch.min(*q_values(parameters, seen, policy.sample(rest)[0])).mean(0).detach()
+    baseline = torch.zeros(BATCH)
+    if settings.estimator != "reparameterized":
+        rest = source.noise(settings.baseline_actions, BATCH, components=n, actions=actions)
+        baseline = torch.min(*q_values(parameters, seen, policy.sample(rest)[0])).mean(0).detach()
     if settings.estimator == "likelihood":
         action = action.detach()
     q, log_prob = torch.min(*q_values(parameters, seen, action)), policy.mixture.log_prob(action)
