@@ -9,10 +9,6 @@ them. Compiling is timed apart. The last contender steps EnvPool with random act
 from __future__ import annotations
 
 import argparse
-import json
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from algorithms.cell import Member, Protocol, Shard, make_cell
+from benchmarks import contenders
 from envs.pool import Pool
 from envs.registry import ENVIRONMENTS, Continuous
 
@@ -80,13 +77,10 @@ def stepping(environment: str, members: int, rollouts: int) -> dict[str, float]:
 def work(contender: str, environment: str, members: int, rollouts: int) -> dict[str, float]:
     """One process's share."""
     if contender == "rl-replica":
-        result = population(environment, members, rollouts)
-    elif contender == "stable-baselines3":
-        result = stable_baselines(environment, max(2, rollouts // 2))
-    else:
-        result = stepping(environment, members, rollouts)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return result | {"peak_memory_mb": peak / (2**20 if sys.platform == "darwin" else 2**10)}
+        return population(environment, members, rollouts)
+    if contender == "stable-baselines3":
+        return stable_baselines(environment, max(2, rollouts // 2))
+    return stepping(environment, members, rollouts)
 
 
 def main() -> None:
@@ -100,24 +94,14 @@ def main() -> None:
     p.add_argument("--worker", choices=CONTENDERS, help=argparse.SUPPRESS)
     o = p.parse_args()
     if o.worker:
-        print(json.dumps(work(o.worker, o.env, o.members, o.rollouts)))
+        contenders.report(**work(o.worker, o.env, o.members, o.rollouts))
         return
     print(f"{o.env}, {o.processes} processes of one thread, {o.members} members each")
     for contender in o.contenders:
-        command = [sys.executable, "-W", "ignore", "-m", "benchmarks.throughput"]
         options = ["--worker", contender, "--env", o.env, "--members", str(o.members)]
-        command += [*options, "--rollouts", str(o.rollouts)]
-        running = [
-            subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(o.processes)
-        ]
-        results = [json.loads(process.communicate()[0].splitlines()[-1]) for process in running]
-        total = sum(result["steps_per_second"] for result in results)
-        compiling = max(result.get("compile_seconds", 0.0) for result in results)
-        memory = max(result["peak_memory_mb"] for result in results)
-        print(
-            f"{contender:18} {total:9,.0f} steps/s   compile {compiling:5.1f} s"
-            f"   peak memory {memory:6,.0f} MB a process"
-        )
+        options += ["--rollouts", str(o.rollouts)]
+        results = contenders.race("benchmarks.throughput", options, o.processes)
+        print(contenders.row(contender, results, "steps_per_second", "steps/s"))
 
 
 if __name__ == "__main__":
