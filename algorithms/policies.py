@@ -14,7 +14,6 @@ import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
@@ -200,12 +199,3 @@ class Head:
             self.squashed,
             self.jacobian_floor,
         )
-
-    def noise(
-        self, rng: np.random.Generator, *leading: int, dtype: torch.dtype = torch.float32
-    ) -> Noise:
-        """Fresh noise for a batch of shape `leading`: the Gumbel draws first, then those of the base."""
-        gumbel = rng.gumbel(size=(*leading, self.components))
-        draw = rng.standard_normal if self.base == "normal" else rng.standard_cauchy
-        standard = draw(size=(*leading, self.actions))
-        return Noise(torch.from_numpy(gumbel).to(dtype), torch.from_numpy(standard).to(dtype))

@@ -77,6 +77,13 @@ def exact_gradient(parameters: Tensor, base: Base = "normal", alpha: float = ALP
     return torch.func.grad(exact_objective)(parameters, base, alpha)
 
 
+def fresh_noise(head: Head, rng: np.random.Generator, *leading: int) -> Noise:
+    """Noise [*leading, N] and [*leading, A], float64, drawn by numpy; training draws its own from keys."""
+    gumbel = rng.gumbel(size=(*leading, head.components))
+    draw = rng.standard_normal if head.base == "normal" else rng.standard_cauchy
+    return Noise(torch.from_numpy(gumbel), torch.from_numpy(draw(size=(*leading, head.actions))))
+
+
 def estimates(
     parameters: Tensor, gradients: Gradients, base: Base, samples: int, count: int, seed: int
 ) -> Iterator[Tensor]:
@@ -84,9 +91,8 @@ def estimates(
     head, rng = Head(COMPONENTS, 1, (-20, 2), base), np.random.default_rng(seed)
     chunk = max(1, min(samples, 400_000 // count))
     for _ in range(samples // chunk):
-        noise = head.noise(rng, chunk, dtype=torch.float64)
-        baseline = head.noise(rng, count, chunk, dtype=torch.float64)
-        yield gradients(parameters.expand(chunk, *parameters.shape), noise, baseline)
+        action, baseline = fresh_noise(head, rng, chunk), fresh_noise(head, rng, count, chunk)
+        yield gradients(parameters.expand(chunk, *parameters.shape), action, baseline)
 
 
 def moments(chunks: Iterator[Tensor]) -> tuple[Tensor, Tensor, int]:

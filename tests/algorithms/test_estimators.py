@@ -43,6 +43,7 @@ from benchmarks.estimators import (
     estimates,
     exact_gradient,
     exact_objective,
+    fresh_noise,
     mixture,
     moments,
 )
@@ -89,9 +90,8 @@ def expectation(
     nodes, weights = standard_nodes(base)
     components = parameters.shape[-1]
     shares = shape(parameters).log_weights.exp()
-    one = Head(components, 1, (-20, 2), base).noise(
-        np.random.default_rng(5), BASELINE, 1, dtype=torch.float64
-    )
+    head = Head(components, 1, (-20, 2), base)
+    one = fresh_noise(head, np.random.default_rng(5), BASELINE, 1)
     total = torch.zeros_like(parameters)
     for k in range(components):
         choice = torch.zeros(len(nodes), components, dtype=torch.float64)
@@ -282,8 +282,8 @@ def test_with_one_component_all_paths_are_reparameterized_to_the_bit(base: Base)
     parameters = POLICY[:, :1].expand(50, 3, 1)
     rng = np.random.default_rng(2)
     head = Head(1, 1, (-20, 2), base)
-    noise = head.noise(rng, 50, dtype=torch.float64)
-    more = head.noise(rng, 4, 50, dtype=torch.float64)
+    noise = fresh_noise(head, rng, 50)
+    more = fresh_noise(head, rng, 4, 50)
     expected = per_sample(reparameterized, shaped(base))(parameters, noise, more)
     for name in ("half", "gumbel"):
         found = per_sample(ESTIMATORS[name], shaped(base))(parameters, noise, more)
@@ -293,8 +293,8 @@ def test_with_one_component_all_paths_are_reparameterized_to_the_bit(base: Base)
 def batch(size: int = 4, seed: int = 3, actions: int = 2) -> tuple[Head, Tensor, Draw]:
     head, rng = Head(3, actions, (-5, 2)), np.random.default_rng(seed)
     raw = torch.from_numpy(rng.normal(size=(size, head.outputs)))
-    noise = head.noise(rng, size, dtype=torch.float64)
-    return head, raw, Draw(noise, head.noise(rng, 30, size, dtype=torch.float64))
+    noise = fresh_noise(head, rng, size)
+    return head, raw, Draw(noise, fresh_noise(head, rng, 30, size))
 
 
 def bowl(action: Tensor) -> Tensor:
@@ -372,7 +372,7 @@ def test_the_reported_q_and_log_prob_are_those_of_the_sample() -> None:
 def test_gumbel_acts_as_sampled_and_moves_components_as_half_does(base: Base, blend: Blend) -> None:
     parameters = POLICY.expand(200, 3, 3)
     rng, head = np.random.default_rng(4), Head(3, 1, (-20, 2), base)
-    noise, more = (head.noise(rng, *n, 200, dtype=torch.float64) for n in ((), (2,)))
+    noise, more = (fresh_noise(head, rng, *n, 200) for n in ((), (2,)))
     policy = mixture(parameters, base)
     action, plain = straight_through(policy, noise, 1.0, blend), policy.sample(noise)
     agree(action.value, plain.value, 0)
@@ -389,7 +389,7 @@ def test_gumbel_follows_equation_10_as_it_is_written(blend: Blend) -> None:
     """Against Σ_k z_k f_k with z = one-hot + y − constant, log π from tanh⁻¹ of it, in autograd's own words."""
     parameters = POLICY.expand(300, 3, 3).clone().requires_grad_()
     head = Head(3, 1, (-20, 2))
-    noise = head.noise(np.random.default_rng(6), 300, dtype=torch.float64)
+    noise = fresh_noise(head, np.random.default_rng(6), 300)
     policy = mixture(parameters)
     y = torch.softmax((policy.log_weights + noise.component) / 0.7, -1)
     z = torch.nn.functional.one_hot(y.argmax(-1), 3) + y - y.detach()

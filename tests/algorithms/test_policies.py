@@ -14,6 +14,7 @@ from torch.func import grad, vmap
 
 from algorithms.estimator_rules import Base, EstimatorName, Weights, check_estimator
 from algorithms.policies import Head, Mixture, Noise, log_tanh_jacobian
+from benchmarks.estimators import fresh_noise
 
 BASES = get_args(Base)
 LEVEL = 0.001
@@ -37,7 +38,7 @@ def noise_for(policy: Mixture, seed: int, *leading: int) -> Noise:
     components, actions = policy.location.shape[-2:]
     head = Head(components, actions, (-20, 2), policy.base)
     rng = np.random.default_rng(seed)
-    return head.noise(rng, *leading, dtype=policy.location.dtype)
+    return fresh_noise(head, rng, *leading)
 
 
 def theirs(policy: Mixture) -> Any:
@@ -249,7 +250,7 @@ def test_the_mode_is_the_heaviest_component_and_the_first_of_equals() -> None:
 def test_vmap_and_compile_give_the_numbers_of_a_loop(base: Base) -> None:
     head = Head(3, 2, (-5, 2), base)
     raw = torch.from_numpy(np.random.default_rng(0).normal(size=(4, 6, head.outputs)))
-    noise = head.noise(np.random.default_rng(1), 4, 6, dtype=torch.float64)
+    noise = fresh_noise(head, np.random.default_rng(1), 4, 6)
 
     def one(raw: Tensor, noise: Noise) -> tuple[Tensor, ...]:
         policy = head.policy(raw)
