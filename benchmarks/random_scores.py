@@ -1,6 +1,6 @@
 """Scores of the uniform policy: where the random anchors of `envs/registry.py` come from.
 
-python -m benchmarks.random_scores [ENVIRONMENT …]     (every environment by default)
+python -m benchmarks.random_scores [ENVIRONMENT …] [--episodes 100]     (every environment by default)
 """
 
 from __future__ import annotations
@@ -57,10 +57,12 @@ def main() -> None:
     """Print mean ± standard error beside the registry's anchor."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("environments", nargs="*", metavar="ENVIRONMENT", default=[])
-    names = parser.parse_args().environments or list(ENVIRONMENTS)
+    parser.add_argument("--episodes", type=int, default=EPISODES, help=f"a multiple of {COPIES}")
+    options = parser.parse_args()
+    names = options.environments or list(ENVIRONMENTS)
     for name in names:
         environment = ENVIRONMENTS[name]
-        returns = random_returns(environment)
+        returns = random_returns(environment, options.episodes)
         error = returns.std(ddof=1) / math.sqrt(len(returns))
         print(
             f"{name:26} {returns.mean():10.3f} ± {error:7.3f}   "

@@ -65,11 +65,7 @@ class Pool:
         self.environment = environment
         self.size = len(seeds)
         self._all = np.arange(self.size, dtype=np.int32)
-        self._simulator: Simulator = (
-            _EnvPool(environment, seeds, threads)
-            if environment.backend == "envpool"
-            else _native(environment, seeds)
-        )
+        self._simulator: Simulator = _simulator(environment, seeds, threads)
 
     def reset(self) -> Floats:
         """First observations of all copies, [N, O]."""
@@ -99,6 +95,16 @@ class Pool:
         return encoded
 
 
+def _simulator(environment: Environment, seeds: Sequence[int], threads: int) -> Simulator:
+    """What steps the copies, in the wrappers that the registry's entry asks for."""
+    if environment.backend == "native":
+        return _native(environment, seeds)
+    simulator = _EnvPool(environment, seeds, threads)
+    if environment.shift is None:
+        return simulator
+    return _Shifted(simulator, environment.shift, environment.horizon, len(seeds))
+
+
 def _native(environment: Environment, seeds: Sequence[int]) -> Simulator:
     """One of our own. Imported here: they load torch, which readers of this module may do without."""
     from envs.native import NATIVE
@@ -115,24 +121,78 @@ class _EnvPool:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             self._pool = envpool.make_gymnasium(
-                environment.name,
+                environment.simulator or environment.name,
                 num_envs=len(seeds),
                 seed=list(seeds),
                 num_threads=min(threads, len(seeds)),
                 max_episode_steps=environment.horizon,
+                **dict(environment.options),
             )
-            self._dtype = self._pool.action_space.dtype
+            self._space = self._pool.action_space
             # EnvPool makes this space when it is first asked for, and gymnasium warns of its bounds' dtype.
             _ = self._pool.observation_space
+        self._environment = environment
 
     def reset(self) -> NDArray[Any]:
-        observation: NDArray[Any] = self._pool.reset()[0]
-        return observation
+        return self._flat(self._pool.reset()[0])
 
     def step(
         self, action: NDArray[Any], index: Indices
     ) -> tuple[NDArray[Any], NDArray[Any], Flags, Flags]:
+        if self._environment.rescaled:
+            action = self._to_simulator(action)
         observation, reward, terminated, truncated, _ = self._pool.step(
-            action.astype(self._dtype), index
+            action.astype(self._space.dtype), index
         )
-        return observation, reward, terminated, truncated
+        return self._flat(observation), reward, terminated, truncated
+
+    def _to_simulator(self, action: NDArray[Any]) -> NDArray[Any]:
+        """Actions in the registry's bounds, mapped linearly onto the simulator's own of each dimension."""
+        space = self._environment.action
+        assert isinstance(space, Continuous)
+        share = (action - space.low) / (space.high - space.low)
+        mapped: NDArray[Any] = self._space.low + share * (self._space.high - self._space.low)
+        return mapped
+
+    def _flat(self, observation: Any) -> NDArray[Any]:
+        """One row a copy: the parts of an observation that the registry names, side by side."""
+        if not self._environment.observed:
+            whole: NDArray[Any] = observation
+            return whole
+        parts = [observation[name] for name in self._environment.observed]
+        return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+
+
+class _Shifted:
+    """A simulator of N copies with `shift` added to every reward, in which nothing terminates before `horizon` steps.
+
+    Where the simulator terminates, its last observation repeats, paying `shift` a step, until the horizon cuts the episode:
+    the absorbing state of the mixture paper's Appendix E.5.
+    """
+
+    def __init__(self, simulator: Simulator, shift: float, horizon: int, copies: int) -> None:
+        self._simulator, self._shift, self._horizon = simulator, shift, horizon
+        self._length = np.zeros(copies, dtype=np.int64)
+        self._absorbed = np.zeros(copies, dtype=np.bool_)
+        self._seen: NDArray[Any] = np.empty(0)
+
+    def reset(self) -> NDArray[Any]:
+        self._seen = self._simulator.reset().copy()
+        self._length[:], self._absorbed[:] = 0, False
+        return self._seen.copy()
+
+    def step(
+        self, action: NDArray[Any], index: Indices
+    ) -> tuple[NDArray[Any], NDArray[Any], Flags, Flags]:
+        fresh = self._length[index] == self._horizon  # their episode is over: this step resets them
+        moving = fresh | ~self._absorbed[index]
+        reward, moved = np.full(len(index), self._shift), index[moving]
+        if len(moved):
+            observation, paid, terminated, _ = self._simulator.step(action[moving], moved)
+            self._seen[moved] = observation
+            self._absorbed[moved] = terminated
+            reward[moving] += paid
+        reward[fresh] = 0.0
+        self._length[index] = np.where(fresh, 0, self._length[index] + 1)
+        truncated: Flags = self._length[index] == self._horizon
+        return self._seen[index], reward, np.zeros(len(index), dtype=np.bool_), truncated

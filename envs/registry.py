@@ -5,7 +5,7 @@ Importing this module loads no simulator, so the Snakefile may read it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 
@@ -41,6 +41,11 @@ class Environment:
     `observation_size` counts the numbers that a network sees: `one_hot` environments observe an
     integer below that size, which `pool.Pool` encodes. Where `drawn_by_member`, the seed of a copy is its member's, and
     draws the environment itself.
+
+    What EnvPool simulates may be wrapped: it is its `simulator` (by default the environment's own name), made with `options`,
+    whose observation of several parts is laid side by side in the order of `observed`, and whose bounds, which differ between the
+    dimensions of an action, are mapped from [low, high] where `rescaled`. A `shift`, if given, is added to the reward of every
+    step, and the simulator's terminations are not seen: the last observation repeats and pays the shift up to the horizon.
     """
 
     name: str
@@ -51,11 +56,21 @@ class Environment:
     anchors: Anchors
     one_hot: bool = False
     drawn_by_member: bool = False
+    simulator: str | None = None
+    options: tuple[tuple[str, bool], ...] = ()
+    observed: tuple[str, ...] = ()
+    rescaled: bool = False
+    shift: float | None = None
 
     @property
     def action_kind(self) -> Literal["continuous", "discrete"]:
         """The kind of action space, as methods declare what they serve."""
         return "continuous" if isinstance(self.action, Continuous) else "discrete"
+
+    @property
+    def shifted_return(self) -> float:
+        """What the shift adds to the return of every episode: all of them are as long as the horizon."""
+        return 0.0 if self.shift is None else self.shift * self.horizon
 
 
 _D4RL = "D4RL reference scores, random and expert SAC (Fu et al. 2020, arXiv 2004.07219)"
@@ -63,6 +78,72 @@ _UNIFORM = "random: uniform policy, 1,000 episodes (benchmarks/random_scores.py)
 _SEARCH = (
     "reference: best known, open-loop search over full actions (benchmarks/reference_scores.py)"
 )
+
+_SHORTER = "random: uniform policy, 100 episodes (benchmarks/random_scores.py); "
+_D4RL_EXPERT = _UNIFORM + "reference: expert SAC of D4RL (arXiv 2004.07219)"
+_THRESHOLD = "reference: reward threshold of Gymnasium's registration"
+_ONE_A_STEP = "reference: a bound, each of 1,000 steps pays at most 1"
+
+
+def _mujoco(
+    name: str,
+    observations: int,
+    action: Continuous,
+    anchors: Anchors,
+    horizon: int = 1000,
+    options: tuple[tuple[str, bool], ...] = (),
+) -> Environment:
+    """A MuJoCo task of Gym. Sizes, bounds and horizon are Gymnasium's."""
+    return Environment(name, "envpool", observations, action, horizon, anchors, options=options)
+
+
+def _dm_control(
+    name: str,
+    sizes: dict[str, int],
+    actions: int,
+    random: float,
+    measured: str = _SHORTER,
+    rescaled: bool = False,
+) -> Environment:
+    """A task of the DeepMind Control Suite, with the observations that dm_control 1.0.38 has, in its order.
+
+    Every episode has 1,000 steps (Tassa et al. 2018, arXiv 1801.00690), none terminates.
+    """
+    return Environment(
+        name,
+        "envpool",
+        sum(sizes.values()),
+        Continuous(actions, -1.0, 1.0),
+        1000,
+        Anchors(random, 1000.0, measured + _ONE_A_STEP),
+        observed=tuple(sizes),
+        rescaled=rescaled,
+    )
+
+
+def _fetch(name: str, observations: int, random: float, measured: str) -> Environment:
+    """A Fetch task (Plappert et al. 2018, arXiv 1802.09464): the robot's observation and the goal, −1 a step until it is there."""
+    return Environment(
+        name,
+        "envpool",
+        observations + 3,
+        Continuous(4, -1.0, 1.0),
+        50,
+        Anchors(random, 0.0, measured + "reference: a bound, no step pays more than 0"),
+        observed=("observation", "desired_goal"),
+    )
+
+
+def _shifted(plain: Environment, shift: float) -> Environment:
+    """`plain` with so much added to every reward, and an absorbing state instead of terminations (mixture paper, E.5)."""
+    shifted = replace(plain, name=f"Shifted{plain.name}", simulator=plain.name, shift=shift)
+    anchors = Anchors(
+        plain.anchors.random + shifted.shifted_return,
+        plain.anchors.reference + shifted.shifted_return,
+        f"those of {plain.name}, and the shift of {shift:g} in each of 1,000 steps",
+    )
+    return replace(shifted, anchors=anchors)
+
 
 _TABLE = (
     Environment(
@@ -217,6 +298,90 @@ _TABLE = (
         ),
         drawn_by_member=True,
     ),
+    _mujoco("Hopper-v4", 11, Continuous(3, -1.0, 1.0), Anchors(18.6, 3234.3, _D4RL_EXPERT)),
+    _mujoco("Walker2d-v4", 17, Continuous(6, -1.0, 1.0), Anchors(2.66, 4592.3, _D4RL_EXPERT)),
+    _mujoco("Swimmer-v4", 8, Continuous(2, -1.0, 1.0), Anchors(-0.3, 360.0, _SHORTER + _THRESHOLD)),
+    _mujoco(
+        "Humanoid-v4",
+        376,
+        Continuous(17, -0.4, 0.4),
+        Anchors(
+            121.2,
+            5000.0,
+            _UNIFORM + "reference: staying up through an episode, 5 in each of 1,000 steps",
+        ),
+        # Contact forces are observed, as in Gymnasium's Humanoid-v4; EnvPool leaves them 0 unless told.
+        options=(("post_constraint", True),),
+    ),
+    _mujoco(
+        "Reacher-v4",
+        11,
+        Continuous(2, -1.0, 1.0),
+        Anchors(-43.06, -3.75, _UNIFORM + _THRESHOLD),
+        50,
+    ),
+    _dm_control("CartpoleBalanceSparse-v1", {"position": 3, "velocity": 2}, 1, 52.9),
+    _dm_control("CartpoleSwingupSparse-v1", {"position": 3, "velocity": 2}, 1, 0.0),
+    _dm_control("CartpoleSwingup-v1", {"position": 3, "velocity": 2}, 1, 25.7),
+    _dm_control("BallInCupCatch-v1", {"position": 4, "velocity": 4}, 2, 96.5, _UNIFORM),
+    _dm_control("CheetahRun-v1", {"position": 8, "velocity": 9}, 6, 3.75),
+    _dm_control("FingerSpin-v1", {"position": 4, "velocity": 3, "touch": 2}, 2, 0.04),
+    _dm_control(
+        "FishSwim-v1", {"joint_angles": 7, "upright": 1, "target": 3, "velocity": 13}, 5, 83.7
+    ),
+    _dm_control("HopperStand-v1", {"position": 6, "velocity": 7, "touch": 2}, 4, 2.18),
+    _dm_control(
+        "HumanoidStand-v1",
+        {
+            "joint_angles": 21,
+            "head_height": 1,
+            "extremities": 12,
+            "torso_vertical": 3,
+            "com_velocity": 3,
+            "velocity": 27,
+        },
+        21,
+        4.91,
+    ),
+    _dm_control(
+        "ReacherHard-v1", {"position": 2, "to_target": 2, "velocity": 2}, 2, 10.2, _UNIFORM
+    ),
+    _dm_control("WalkerRun-v1", {"orientations": 14, "height": 1, "velocity": 9}, 6, 23.2),
+    _dm_control(
+        "QuadrupedWalk-v1",
+        {
+            "egocentric_state": 44,
+            "torso_velocity": 3,
+            "torso_upright": 1,
+            "imu": 6,
+            "force_torque": 24,
+        },
+        12,
+        164.5,
+        rescaled=True,
+    ),
+    _fetch("FetchReach-v4", 10, -49.39, _UNIFORM),
+    _fetch("FetchSlide-v4", 25, -49.5, _SHORTER),
+    Environment(
+        "AdroitHandPenSparse-v1",
+        "envpool",
+        45,
+        Continuous(24, -1.0, 1.0),
+        200,
+        Anchors(-14.3, 2000.0, _SHORTER + "reference: a bound, each of 200 steps pays at most 10"),
+    ),
 )
 
-ENVIRONMENTS: dict[str, Environment] = {entry.name: entry for entry in _TABLE}
+_PLAIN = {entry.name: entry for entry in _TABLE}
+_SHIFTS = {
+    "Hopper-v4": -5.0,
+    "Walker2d-v4": -5.0,
+    "HalfCheetah-v4": -15.0,
+    "Ant-v4": -5.0,
+    "Swimmer-v4": -0.5,
+}
+"""Appendix E.5 of the mixture paper."""
+
+ENVIRONMENTS: dict[str, Environment] = _PLAIN | {
+    f"Shifted{name}": _shifted(_PLAIN[name], shift) for name, shift in _SHIFTS.items()
+}

@@ -49,15 +49,25 @@ def frozen_lake_model() -> tuple[Floats, Floats, NDArray[np.bool_]]:
 # Parity with gymnasium, side by side
 
 
-@pytest.mark.parametrize(("name", "hidden"), [("HalfCheetah-v4", 1), ("Ant-v4", 2)])
-def test_mujoco_follows_gymnasium(name: str, hidden: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "hidden", "falls"),
+    [
+        ("HalfCheetah-v4", 1, False),
+        ("Ant-v4", 2, True),
+        ("Hopper-v4", 1, True),
+        ("Walker2d-v4", 1, True),
+        ("Swimmer-v4", 2, False),
+        ("Humanoid-v4", 2, True),
+    ],
+)
+def test_mujoco_follows_gymnasium(name: str, hidden: int, falls: bool) -> None:
     """`hidden` positions (x, or x and y) are not observed; the dynamics do not depend on them.
 
     Both start from EnvPool's state at a reset. Contacts are chaotic: rounding of 1e-15 grows to 1e-7 within
     40 steps, after which the comparison says nothing.
     """
     reference = make_reference(name)
-    visible = reference.model.nq - hidden
+    visible, moving = reference.model.nq - hidden, reference.model.nv
     rng, ends = np.random.default_rng(0), []
     for seed in (11, 12, 13):
         pool = Pool(ENVIRONMENTS[name], [seed])
@@ -65,8 +75,10 @@ def test_mujoco_follows_gymnasium(name: str, hidden: int) -> None:
         for _ in range(40):
             if now == 0:
                 reference.reset(seed=0)
-                reference.set_state(np.r_[np.zeros(hidden), fresh[:visible]], fresh[visible:])
-            action = rng.uniform(-1, 1, (1, pool.environment.action.size))
+                positions, rest = np.split(fresh, [visible])
+                reference.set_state(np.r_[np.zeros(hidden), positions], rest[:moving])
+            space = pool.environment.action
+            action = rng.uniform(space.low, space.high, (1, space.size))
             step = pool.step(action)
             observation, reward, terminated, truncated, _ = reference.step(action[0])
             near = 1e-9 if now < 20 else 1e-5
@@ -77,7 +89,7 @@ def test_mujoco_follows_gymnasium(name: str, hidden: int) -> None:
             if step.ended.size:
                 ends.append(now)
                 fresh, now = step.fresh[0], 0
-    assert ends == [] if name == "HalfCheetah-v4" else len(ends) >= 1
+    assert bool(ends) == falls
 
 
 def test_cartpole_follows_gymnasium() -> None:
@@ -389,17 +401,20 @@ def test_registry_agrees_with_envpools_own_spec(name: str) -> None:
     environment = ENVIRONMENTS[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        specification = envpool.make_spec(name)
-        seen, action = specification.observation_space, specification.action_space
+        specification = envpool.make_spec(environment.simulator or name)
+        seen, action = specification.gymnasium_observation_space, specification.action_space
     assert environment.horizon == specification.config.max_episode_steps
     if environment.one_hot:
         assert environment.observation_size == seen.n
+    elif environment.observed:
+        sizes = [int(np.prod(seen[part].shape)) for part in environment.observed]
+        assert environment.observation_size == sum(sizes)
     else:
         assert seen.shape == (environment.observation_size,)
     if isinstance(environment.action, Continuous):
         assert action.shape == (environment.action.size,)
-        assert (action.low == environment.action.low).all()
-        assert (action.high == environment.action.high).all()
+        same = (action.low == environment.action.low) & (action.high == environment.action.high)
+        assert same.all() != environment.rescaled
     else:
         assert action.n == environment.action.size
 
@@ -432,6 +447,9 @@ def test_frozen_lake_anchors_are_exact() -> None:
         ("CartPole-v1", 200, 2),
         ("LunarLander-v2", 200, 1),
         ("LunarLanderContinuous-v2", 200, 1),
+        ("Hopper-v4", 100, 2),
+        ("Reacher-v4", 100, 1),
+        ("FetchReach-v4", 50, 2),
     ],
 )
 def test_random_anchors_are_what_the_uniform_policy_gets(
