@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from algorithms.estimator_rules import Base, EstimatorName, Weights, check_estimator
 from algorithms.specification import Strict
@@ -41,6 +41,12 @@ def _number(value: Any) -> Any:
     return value
 
 
+def _increasing(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends[0] >= ends[1]:
+        raise ValueError(f"{ends} must be (low, high) with low < high")
+    return ends
+
+
 Number = Annotated[float, BeforeValidator(_number)]
 Positive = Annotated[Number, Field(gt=0, allow_inf_nan=False), PerMember()]
 NonNegative = Annotated[Number, Field(ge=0, allow_inf_nan=False), PerMember()]
@@ -48,6 +54,7 @@ Bound = Annotated[Number, Field(gt=0, allow_inf_nan=False)]
 UnitInterval = Annotated[Number, Field(ge=0, le=1), PerMember()]
 Count = Annotated[int, BeforeValidator(_number), Field(ge=1)]
 NotNegative = Annotated[int, BeforeValidator(_number), Field(ge=0)]
+LogStdRange = Annotated[tuple[Number, Number], AfterValidator(_increasing)]
 LaterFlag = Annotated[bool, Later(before=False)]
 
 
@@ -331,7 +338,7 @@ class SAC(Replayed):
     critic: Literal["learned", "exact"] = "learned"
     baseline_actions: Count = 30
     automatic_alpha: bool = True
-    log_std_range: tuple[Number, Number] = (-20.0, 2.0)
+    log_std_range: LogStdRange = (-20.0, 2.0)
     jacobian_floor: Annotated[Number, Field(ge=0, allow_inf_nan=False)] = 0.0
 
     @model_validator(mode="after")
@@ -339,9 +346,42 @@ class SAC(Replayed):
         check_estimator(self.estimator, self.components, self.weights)
         if self.critic == "exact" and self.automatic_alpha:
             raise ValueError("critic = 'exact' goes with a fixed α: set automatic_alpha to false")
-        if self.log_std_range[0] >= self.log_std_range[1]:
+        return self
+
+
+class GreedyAC(Replayed):
+    """GreedyAC (Neumann et al. 2022) with a Gaussian mixture of `components`; defaults are classic control's.
+
+    Of `proposal_actions` (N) that the proposal samples, the policies learn the likelihood of the `kept_actions` (⌈ρN⌉)
+    that the critic values most; `alpha` scales the proposal's entropy, whose gradient is the `intended` one or that of
+    the `released` code. Both policies' step size is `actor_step_ratio` (κ) times the critic's.
+    """
+
+    family: ClassVar[str] = "greedy_ac"
+
+    critic_learning_rate: Positive = 1e-3
+    actor_step_ratio: Positive = 1.0
+    alpha: NonNegative = 0.1
+    target_rate: UnitInterval = 0.01
+
+    hidden: Annotated[tuple[Count, ...], Field(min_length=1)] = (64, 64)
+    batch_size: Count = 32
+    buffer_size: Count = 100_000
+    initial_steps: NotNegative = 0
+    update_after: NotNegative = 0
+
+    components: Count = 1
+    proposal_actions: Count = 30
+    kept_actions: Count = 3
+    entropy_gradient: Literal["intended", "released"] = "intended"
+    log_std_range: LogStdRange = (-6.908, 6.908)
+
+    @model_validator(mode="after")
+    def _kept_of_the_sampled(self) -> GreedyAC:
+        if self.kept_actions > self.proposal_actions:
             raise ValueError(
-                f"log_std_range = {self.log_std_range} must be (low, high) with low < high"
+                f"kept_actions = {self.kept_actions} is more than "
+                f"proposal_actions = {self.proposal_actions}"
             )
         return self
 
@@ -356,7 +396,7 @@ class Method:
     action_kinds: tuple[Literal["continuous", "discrete"], ...] = ("continuous", "discrete")
 
 
-def _sac(label: str, settings: SAC, version: int = 1) -> Method:
+def _replayed(label: str, settings: Replayed, version: int = 1) -> Method:
     return Method(label, version, settings, ("continuous",))
 
 
@@ -418,18 +458,25 @@ METHODS: dict[str, Method] = {
         ),
         ("continuous",),
     ),
-    "like_squashed": _sac("Like-Squashed", SAC(estimator="likelihood")),
-    "rep_squashed": _sac("Rep-Squashed", SAC(), 2),
-    "like_sgm": _sac("Like-SGM", SAC(components=5, estimator="likelihood")),
-    "half_rep_sgm": _sac("HalfRep-SGM", SAC(components=5, estimator="half")),
-    "gumbel_rep_sgm": _sac("GumbelRep-SGM", SAC(components=5, estimator="gumbel"), 2),
-    "uniform_rep_sgm": _sac("UniformRep-SGM", SAC(components=5, weights="uniform"), 2),
-    "rep_cauchy": _sac("Rep-Cauchy", SAC(base="cauchy", jacobian_floor=1e-6), 2),
-    "half_rep_cm": _sac(
+    "like_squashed": _replayed("Like-Squashed", SAC(estimator="likelihood")),
+    "rep_squashed": _replayed("Rep-Squashed", SAC(), 2),
+    "like_sgm": _replayed("Like-SGM", SAC(components=5, estimator="likelihood")),
+    "half_rep_sgm": _replayed("HalfRep-SGM", SAC(components=5, estimator="half")),
+    "gumbel_rep_sgm": _replayed("GumbelRep-SGM", SAC(components=5, estimator="gumbel"), 2),
+    "uniform_rep_sgm": _replayed("UniformRep-SGM", SAC(components=5, weights="uniform"), 2),
+    "rep_cauchy": _replayed("Rep-Cauchy", SAC(base="cauchy", jacobian_floor=1e-6), 2),
+    "half_rep_cm": _replayed(
         "HalfRep-CM", SAC(base="cauchy", jacobian_floor=1e-6, components=5, estimator="half")
     ),
-    "gumbel_rep_cm": _sac(
+    "gumbel_rep_cm": _replayed(
         "GumbelRep-CM", SAC(base="cauchy", jacobian_floor=1e-6, components=5, estimator="gumbel"), 2
+    ),
+    "greedy_ac_gm_1": _replayed("GreedyAC-GM (N=1)", GreedyAC()),
+    "greedy_ac_gm_2": _replayed("GreedyAC-GM (N=2)", GreedyAC(components=2)),
+    "greedy_ac_gm_5": _replayed("GreedyAC-GM (N=5)", GreedyAC(components=5)),
+    "greedy_ac_gm_8": _replayed("GreedyAC-GM (N=8)", GreedyAC(components=8)),
+    "greedy_ac_released": _replayed(
+        "GreedyAC-GM (N=1), released entropy", GreedyAC(entropy_gradient="released")
     ),
 }
 
