@@ -16,11 +16,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from algorithms.identity import content_hash
-from algorithms.settings import METHODS, Count, Settings, resolve
+from algorithms.settings import METHODS, Count, NotNegative, Settings, resolve
 from algorithms.specification import SpecificationError, Strict, explain, read_yaml
 from algorithms.study import Study, StudyEntry
 from envs.registry import ENVIRONMENTS, Environment
@@ -46,12 +53,39 @@ class Member(Strict):
 
 @pydantic_dataclass(frozen=True)
 class Protocol:
-    """How a run is cut, evaluated and recorded; `weights` says whether the record keeps them."""
+    """How a run is cut, evaluated and recorded; `weights` says whether the record keeps them.
+
+    Every `evaluation_every` steps of a member, if given, it plays `evaluation_episodes` episodes besides those after
+    training. `snapshots` is how many times the record has all parameters: at the start and at evenly spaced ends of segments.
+    """
 
     segments: Segments
     evaluation_episodes: Count
     curve_rows: CurveRows
     weights: bool = True
+    evaluation_every: Count | None = None
+    snapshots: NotNegative = 0
+
+    @model_validator(mode="after")
+    def _boundaries_to_keep(self) -> Protocol:
+        if self.snapshots == 1 or self.snapshots > self.segments + 1:
+            raise ValueError(
+                f"snapshots = {self.snapshots} with {self.segments} segments; allowed: 0, or from 2, the start and the "
+                f"end, to {self.segments + 1}"
+            )
+        return self
+
+    def content(self) -> dict[str, Any]:
+        """What enters a record's identity; what records are older than stays out while it is not asked for."""
+        later = {"weights": True, "evaluation_every": None, "snapshots": 0}
+        asked = {name: getattr(self, name) for name in later}
+        return {
+            "segments": self.segments,
+            "evaluation_episodes": self.evaluation_episodes,
+            "evaluation_copies": EVALUATION_COPIES,
+            "curve_rows": self.curve_rows,
+            **{name: value for name, value in asked.items() if value != later[name]},
+        }
 
 
 @dataclass(frozen=True)
@@ -100,6 +134,17 @@ class Cell:
         """Iterations between two checkpoints; the last segment may be shorter."""
         return -(-self.iterations // self.protocol.segments)
 
+    @property
+    def segments(self) -> int:
+        """How many segments the iterations fill; at most the protocol's number."""
+        return -(-self.iterations // self.segment_iterations)
+
+    @property
+    def snapshot_boundaries(self) -> tuple[int, ...]:
+        """After how many finished segments all parameters are kept: evenly spaced, the start and the end among them."""
+        spaces = self.protocol.snapshots - 1
+        return tuple(sorted({round(k * self.segments / spaces) for k in range(spaces + 1)}))
+
     def content(self) -> dict[str, Any]:
         """Everything that decides the cell's result, as plain JSON data."""
         return {
@@ -108,11 +153,7 @@ class Cell:
             "version": METHODS[self.method].version,
             "settings": self.settings.content(),
             "steps": self.steps,
-            "segments": self.protocol.segments,
-            "evaluation_episodes": self.protocol.evaluation_episodes,
-            "evaluation_copies": EVALUATION_COPIES,
-            "curve_rows": self.protocol.curve_rows,
-            **({} if self.protocol.weights else {"weights": False}),
+            **self.protocol.content(),
             **({} if self.best_of is None else {"best_of": self.best_of.hash}),
         }
 
@@ -230,11 +271,23 @@ class Scale(Strict):
     evaluation_episodes: Count
     curve_rows: CurveRows
     weights: bool = True
+    evaluation_every: Count | None = None
+    snapshots: NotNegative = 0
 
     @property
     def protocol(self) -> Protocol:
-        """The part of the scale that belongs to every cell."""
-        return Protocol(self.segments, self.evaluation_episodes, self.curve_rows, self.weights)
+        """The part of the scale that belongs to every cell. Raises SpecificationError."""
+        try:
+            return Protocol(
+                self.segments,
+                self.evaluation_episodes,
+                self.curve_rows,
+                self.weights,
+                self.evaluation_every,
+                self.snapshots,
+            )
+        except ValidationError as error:
+            raise SpecificationError(explain(error, "scale")) from error
 
 
 class Amendment(Strict):
@@ -245,6 +298,8 @@ class Amendment(Strict):
     evaluation_episodes: Count | None = None
     curve_rows: CurveRows | None = None
     weights: bool | None = None
+    evaluation_every: Count | None = None
+    snapshots: NotNegative | None = None
     grid: dict[str, tuple[float, ...]] | None = None
 
 
@@ -256,7 +311,8 @@ class Experiment(Strict):
     arm with the baseline. Every combination of `factors` is a cell of its own and may have its own shapes; every
     point of `grid` is a member, so only per-member hyperparameters may be in it. `amendments` say for
     each scale what the experiment does otherwise. `score` is what members are compared and chosen by: the mean return of
-    their "evaluation", or of training's "last_tenth", or the area under the learning curve, "auc". `best_of` names a sweep: each arm then has the setting of
+    their "evaluation", or of training's "last_tenth", or the area under the learning curve, "auc", which is that of the
+    evaluations during training where the protocol has them. `best_of` names a sweep: each arm then has the setting of
     `grid` that scored best there.
     """
 
@@ -365,6 +421,7 @@ class Plan(Strict):
     scales: dict[str, Scale]
     experiments: dict[str, Experiment]
     studies: dict[str, StudyEntry] = Field(default_factory=dict)
+    _shards: dict[tuple[str, str], list[Shard]] = PrivateAttr(default_factory=dict)
 
     @field_validator("scales")
     @classmethod
@@ -477,15 +534,18 @@ class Plan(Strict):
 
     def shards(self, scale: str, experiment: str) -> list[Shard]:
         """The experiment's shards at `scale`: each cell's members in groups of `members_per_shard`."""
-        here = self.scale_of(scale, experiment)
-        size = here.members_per_shard
-        members = [
-            Member(seed=seed, setting=point)
-            for point in points(self.experiments[experiment].swept_at(scale))
-            for seed in here.seeds
-        ]
-        groups = [tuple(members[start : start + size]) for start in range(0, len(members), size)]
-        return [Shard(cell, group) for cell in self.cells(scale, experiment) for group in groups]
+        key = (scale, experiment)
+        if key not in self._shards:  # reruns ask for their sweep again and again
+            here = self.scale_of(scale, experiment)
+            swept = points(self.experiments[experiment].swept_at(scale))
+            members = [Member(seed=seed, setting=point) for point in swept for seed in here.seeds]
+            size = here.members_per_shard
+            starts = range(0, len(members), size)
+            groups = [tuple(members[start : start + size]) for start in starts]
+            self._shards[key] = [
+                Shard(cell, group) for cell in self.cells(scale, experiment) for group in groups
+            ]
+        return self._shards[key]
 
     def all_shards(self, scale: str) -> dict[str, Shard]:
         """Every shard of the scale by hash; cells that experiments share are trained once."""

@@ -22,6 +22,7 @@ from algorithms.population import Learners
 from algorithms.records import atomic_path
 from algorithms.replay import FILE as REPLAY
 from algorithms.replay import Replay
+from algorithms.snapshots import FILES as SNAPSHOTS
 
 CHECKPOINT = "checkpoint.safetensors"
 FAILURE = "failure.json"
@@ -33,7 +34,8 @@ class TrainingState:
     """All that one segment hands to the next. Arrays are [P] unless said otherwise; P members.
 
     `diagnostics` holds, for every iteration so far, one value a member for each name in
-    `diagnostic_names`: [iterations, P, names]. `diverged_at` is −1 where a member still learns.
+    `diagnostic_names`: [iterations, P, names]. `evaluations` holds a row for each evaluation of a member during training:
+    member, step, mean return, mean length, episodes. `diverged_at` is −1 where a member still learns.
     """
 
     learners: Learners
@@ -44,6 +46,7 @@ class TrainingState:
     replay: Replay | None = None
     diagnostic_names: tuple[str, ...] = ()
     diagnostics: list[NDArray[np.float64]] = field(default_factory=list)
+    evaluations: list[tuple[float, ...]] = field(default_factory=list)
     segment: int = 0
     training_seconds: float = 0.0
     compile_seconds: float = 0.0
@@ -71,6 +74,8 @@ def save(state: TrainingState, folder: Path, shard_hash: str) -> None:
         "episodes.return": np.array(state.episodes.episode_return, dtype=np.float64),
         "episodes.length": np.array(state.episodes.length, dtype=np.int64),
     } | {f"normalizer.{name}": array for name, array in state.normalizer.state().items()}
+    if state.evaluations:
+        arrays["evaluations"] = np.array(state.evaluations)
     tensors = {name: torch.from_numpy(array).contiguous() for name, array in arrays.items()}
     for name in _LEARNERS:
         tensors[f"learners.{name}"] = getattr(state.learners, name).cpu().contiguous()
@@ -131,6 +136,8 @@ def _restore(state: TrainingState, path: Path, shard_hash: str) -> None:
         state.replay.restore(path.parent, scalars["replay"])
     state.cut, state.diverged_at = arrays["cut"].copy(), arrays["diverged_at"].copy()
     state.diagnostics = list(arrays["diagnostics"])
+    rows = arrays["evaluations"].tolist() if "evaluations" in arrays else []
+    state.evaluations = [tuple(row) for row in rows]
     state.diagnostic_names = tuple(scalars["diagnostic_names"])
     state.segment = scalars["segment"]
     state.training_seconds = scalars["training_seconds"]
@@ -142,7 +149,8 @@ def _restore(state: TrainingState, path: Path, shard_hash: str) -> None:
 
 def forget(folder: Path) -> None:
     """Remove what only an unfinished shard needs; logs stay."""
-    for path in (folder / CHECKPOINT, folder / REPLAY, folder / FAILURE, *folder.glob(".*")):
+    named = (folder / CHECKPOINT, folder / REPLAY, folder / FAILURE)
+    for path in (*named, *folder.glob(SNAPSHOTS), *folder.glob(".*")):
         path.unlink(missing_ok=True)
     with suppress(OSError):  # not empty: there is a log
         folder.rmdir()

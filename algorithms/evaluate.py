@@ -1,4 +1,5 @@
-"""The one evaluation protocol: deterministic policy, frozen observation statistics, fixed episodes a copy.
+"""The one evaluation protocol, during training and after it: deterministic policy, frozen observation statistics, fixed
+episodes a copy.
 
 Each member plays in up to `EVALUATION_COPIES` environments at once, and every environment plays its own share of the
 episodes to the end, so that short episodes are not preferred. P members, C copies a member, K copies that still
@@ -17,10 +18,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from algorithms.cell import EVALUATION_COPIES, Shard
+from algorithms.checkpoint import TrainingState
 from algorithms.normalize import Normalizer
 from algorithms.population import Learners, Population
 from algorithms.seeding import Purpose, environment_seeds, world_seeds
 from envs.pool import Pool
+
+EVALUATED = {
+    "member": np.int32,
+    "step": np.int64,
+    "return_mean": np.float64,
+    "length_mean": np.float64,
+    "episodes": np.int32,
+}
+"""Columns of a row of `TrainingState.evaluations`."""
 
 
 class Episode(NamedTuple):
@@ -51,12 +62,52 @@ def evaluate(
     threads: int = 1,
 ) -> pd.DataFrame:
     """Episodes of every member that still learns: columns member, seed, episode, return, length."""
-    quota = shares(shard.cell.protocol.evaluation_episodes)
-    world = shard.cell.world
-    purpose = Purpose.EVALUATION_ENVIRONMENT
-    seeds = [world_seeds(world, m.seed, purpose, 0, len(quota)) for m in shard.members]
-    played = play(population, learners, normalizer, seeds, quota, threads)
+    played = _played(shard, population, learners, normalizer, 0, threads)
     return _table(played, [member.seed for member in shard.members])
+
+
+def evaluate_while_learning(
+    shard: Shard, population: Population, state: TrainingState, iteration: int, threads: int
+) -> None:
+    """Book an evaluation of every member that still learns, where one is due at the end of `iteration`.
+
+    The k-th is due once k × `evaluation_every` steps are made. It draws nothing that training draws, from environments that
+    come from (member seed, k), so training is the same with it and without. Hyperparameters are those that schedules end with.
+    """
+    every, steps = shard.cell.protocol.evaluation_every, shard.cell.settings.iteration_steps
+    now = (iteration + 1) * steps
+    if every is None or now // every == (now - steps) // every:
+        return
+    played = _played(shard, population, state.learners, state.normalizer, now // every, threads)
+    rows = _table(played, [member.seed for member in shard.members]).groupby("member")
+    means = rows.agg(**{"return": ("return", "mean"), "length": ("length", "mean")})
+    for member, episodes in rows.size().items():
+        own = means.loc[member]
+        state.evaluations.append((member, now, own["return"], own["length"], episodes))
+
+
+def evaluations(shard: Shard, booked: Sequence[tuple[float, ...]]) -> pd.DataFrame:
+    """Rows that `evaluate_while_learning` booked, with columns member, seed, step, return_mean, length_mean, episodes."""
+    table = pd.DataFrame(booked, columns=list(EVALUATED)).astype(EVALUATED)
+    seeds = np.array([member.seed for member in shard.members], dtype=np.int64)
+    table.insert(1, "seed", seeds[table["member"]])
+    return table.sort_values(["member", "step"], kind="stable", ignore_index=True)
+
+
+def _played(
+    shard: Shard,
+    population: Population,
+    learners: Learners,
+    normalizer: Normalizer,
+    index: int,
+    threads: int,
+) -> list[Episode]:
+    """The protocol's episodes of every member that still learns, in the environments of evaluation `index`."""
+    quota, purpose = shares(shard.cell.protocol.evaluation_episodes), Purpose.EVALUATION_ENVIRONMENT
+    seeds = [
+        world_seeds(shard.cell.world, m.seed, purpose, index, len(quota)) for m in shard.members
+    ]
+    return play(population, learners, normalizer, seeds, quota, threads)
 
 
 def shares(episodes: int) -> list[int]:

@@ -17,7 +17,8 @@ from algorithms.specification import SpecificationError
 FORMAT = 1
 HEADER = "record.json"
 CURVE, EVALUATION, DIAGNOSTICS = "curve.parquet", "evaluation.parquet", "diagnostics.parquet"
-WEIGHTS = "weights.safetensors"
+EVALUATIONS = "evaluations.parquet"
+WEIGHTS, SNAPSHOTS = "weights.safetensors", "snapshots.safetensors"
 TABLE_ENDING = ".parquet"
 Subject = Literal["shard", "study"]
 """Whose record it is, and the key of its content: a shard's training left it, or a study."""
@@ -66,14 +67,29 @@ def _require_files(header: dict[str, Any], subject: Subject, path: Path) -> None
         if not header["files"] or any(not name.endswith(TABLE_ENDING) for name in header["files"]):
             raise RecordError(f"{path}: files: must be tables, *{TABLE_ENDING}, at least one")
         return
-    expected = (CURVE, EVALUATION, DIAGNOSTICS, *([WEIGHTS] if has_weights(header) else []))
+    asked = {
+        EVALUATIONS: has_evaluations(header),
+        WEIGHTS: has_weights(header),
+        SNAPSHOTS: has_snapshots(header),
+    }
+    expected = (CURVE, EVALUATION, DIAGNOSTICS, *(name for name, kept in asked.items() if kept))
     if sorted(header["files"]) != sorted(expected):
         raise RecordError(f"{path}: files: must be {', '.join(expected)}")
 
 
-def has_weights(header: dict[str, Any]) -> bool:
+def has_weights(header: Mapping[str, Any]) -> bool:
     """Whether the record of `header` keeps its members' weights; a sweep's does not."""
     return bool(header["shard"].get("weights", True))
+
+
+def has_evaluations(header: Mapping[str, Any]) -> bool:
+    """Whether the members of the record of `header` were evaluated during training."""
+    return header["shard"].get("evaluation_every") is not None
+
+
+def has_snapshots(header: Mapping[str, Any]) -> bool:
+    """Whether the record of `header` keeps parameters from during training."""
+    return bool(header["shard"].get("snapshots", 0))
 
 
 def require_hash(header: dict[str, Any], expected: str, path: Path) -> None:

@@ -34,12 +34,16 @@ from algorithms.header import (
     CURVE,
     DIAGNOSTICS,
     EVALUATION,
+    EVALUATIONS,
     FORMAT,
     HEADER,
+    SNAPSHOTS,
     TABLE_ENDING,
     WEIGHTS,
     RecordError,
     contents,
+    has_evaluations,
+    has_snapshots,
     has_weights,
     header_checksum,
     read_header,
@@ -60,6 +64,8 @@ REPORTED_PACKAGES = (
 )
 CODE = ("algorithms", "envs")
 """The folders whose code trains members."""
+STEP = "step"
+"""What snapshots call the times at which they were taken; parameters have a full stop in their names."""
 
 
 @dataclass(frozen=True)
@@ -80,18 +86,32 @@ class Record:
         return self._table(EVALUATION)
 
     @property
+    def evaluations(self) -> pd.DataFrame | None:
+        """Mean return and length of each evaluation during training, a row a member; None where there was none."""
+        return self._table(EVALUATIONS) if has_evaluations(self.meta) else None
+
+    @property
     def diagnostics(self) -> pd.DataFrame:
         """Losses, entropies and divergences of the updates, averaged in each bin of steps."""
         return self._table(DIAGNOSTICS)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Every parameter, the member axis first, and the observation statistics that go with them."""
-        if not has_weights(dict(self.meta)):
+        if not has_weights(self.meta):
             raise RecordError(f"{self.folder}: was written without weights")
+        return self._arrays(WEIGHTS)
+
+    def snapshots(self) -> dict[str, NDArray[Any]]:
+        """Every parameter [K, P, …] at K times during training, and those as "step" [K]. Raises RecordError."""
+        if not has_snapshots(self.meta):
+            raise RecordError(f"{self.folder}: was written without snapshots")
+        return self._arrays(SNAPSHOTS)
+
+    def _arrays(self, name: str) -> dict[str, NDArray[Any]]:
         try:
-            return dict(load_file(self.folder / WEIGHTS))
+            return dict(load_file(self.folder / name))
         except (OSError, SafetensorError) as error:
-            raise RecordError(f"{self.folder / WEIGHTS}: cannot be read: {error}") from error
+            raise RecordError(f"{self.folder / name}: cannot be read: {error}") from error
 
     def _table(self, name: str) -> pd.DataFrame:
         return _read_table(self.folder / name)
@@ -153,13 +173,16 @@ def write_record(
     tables: Mapping[str, pd.DataFrame],
     weights: Mapping[str, NDArray[Any]] | None,
     provenance: Mapping[str, Any],
+    snapshots: Mapping[str, NDArray[Any]] | None = None,
 ) -> None:
-    """Write a record into `folder`, `record.json` last; without `weights` where they are None.
+    """Write a record into `folder`, `record.json` last; without `weights` or `snapshots` where they are None.
 
     `tables` is keyed by file name. Raises RecordError if `folder` holds a record already.
     """
     content = {"hash": shard.hash, "shard": shard.content(), "members": members}
-    _write(folder, content, tables, weights, provenance)
+    given = {WEIGHTS: weights, SNAPSHOTS: snapshots}
+    arrays = {name: kept for name, kept in given.items() if kept is not None}
+    _write(folder, content, tables, arrays, provenance)
 
 
 def write_study(
@@ -170,14 +193,14 @@ def write_study(
     Raises RecordError if `folder` holds a record already.
     """
     files = {f"{name}{TABLE_ENDING}": table for name, table in tables.items()}
-    _write(folder, {"hash": study.hash, "study": study.content()}, files, None, provenance)
+    _write(folder, {"hash": study.hash, "study": study.content()}, files, {}, provenance)
 
 
 def _write(
     folder: Path,
     content: Mapping[str, Any],
     tables: Mapping[str, pd.DataFrame],
-    weights: Mapping[str, NDArray[Any]] | None,
+    arrays: Mapping[str, Mapping[str, NDArray[Any]]],
     provenance: Mapping[str, Any],
 ) -> None:
     refuse_to_overwrite(folder)
@@ -185,14 +208,13 @@ def _write(
     for name, table in tables.items():
         with atomic_path(folder / name) as path:
             pq.write_table(pa.Table.from_pandas(table, preserve_index=False), path)
-    if weights is not None:
-        with atomic_path(folder / WEIGHTS) as path:
-            save_file(dict(weights), path)
-    written = (*tables, *([] if weights is None else [WEIGHTS]))
+    for name, kept in arrays.items():
+        with atomic_path(folder / name) as path:
+            save_file(dict(kept), path)
     meta = {
         "format": FORMAT,
         **content,
-        "files": {name: sha256(folder / name) for name in written},
+        "files": {name: sha256(folder / name) for name in (*tables, *arrays)},
         "provenance": dict(provenance),
     }
     write_json(folder / HEADER, {**meta, "checksum": header_checksum(meta)})

@@ -24,7 +24,7 @@ import yaml
 from filelock import FileLock
 from pydantic import ValidationError
 
-from algorithms import checkpoint, records
+from algorithms import checkpoint, records, snapshots
 from algorithms.cell import (
     SCALES,
     Member,
@@ -37,8 +37,16 @@ from algorithms.cell import (
 from algorithms.checkpoint import TrainingState
 from algorithms.choice import provenance_of, with_choice
 from algorithms.episodes import Episodes
-from algorithms.evaluate import evaluate
-from algorithms.header import CURVE, DIAGNOSTICS, EVALUATION, HEADER, RecordError, read_header
+from algorithms.evaluate import evaluate, evaluate_while_learning, evaluations
+from algorithms.header import (
+    CURVE,
+    DIAGNOSTICS,
+    EVALUATION,
+    EVALUATIONS,
+    HEADER,
+    RecordError,
+    read_header,
+)
 from algorithms.interaction import OffPolicyLoop
 from algorithms.population import (
     OffPolicy,
@@ -68,8 +76,9 @@ class Resources:
 def train(shard: Shard, folder: Path, scratch: Path, on: Resources, bar: bool = False) -> None:
     """Train all members of `shard`, evaluate them and write the record below the records folder `folder`.
 
-    Interrupted anywhere, a second call continues from the last segment to the same bits. Raises
-    RecordError if there is a record already, and SpecificationError if a sweep has yet to choose the setting.
+    Interrupted anywhere, a second call continues from the last segment to the same bits. Once every member has
+    diverged, nothing is left to learn and what there is is recorded. Raises RecordError if there is a record
+    already, and SpecificationError if a sweep has yet to choose the setting.
     """
     record = folder / shard.name
     records.refuse_to_overwrite(record)
@@ -80,10 +89,7 @@ def train(shard: Shard, folder: Path, scratch: Path, on: Resources, bar: bool = 
     progress = Progress(shard, scratch, bar)
     try:
         population = warm_up(population, state, progress)
-        for segment in range(state.segment, segments(shard)):
-            train_segment(shard, population, state, segment, on.threads, progress)
-            checkpoint.save(state, scratch, shard.key)
-            progress.say(f"segment {segment + 1} of {segments(shard)}")
+        train_segments(shard, population, state, scratch, on.threads, progress)
         progress.enter("evaluating", progress.total)
         evaluation = evaluate(shard, population, state.learners, state.normalizer, on.threads)
         tables = {
@@ -91,10 +97,13 @@ def train(shard: Shard, folder: Path, scratch: Path, on: Resources, bar: bool = 
             EVALUATION: evaluation,
             DIAGNOSTICS: diagnostics(shard, state),
         }
+        if shard.cell.protocol.evaluation_every is not None:
+            tables[EVALUATIONS] = evaluations(shard, state.evaluations)
         members = member_entries(shard, state)
         arrays = weights(population, state) if shard.cell.protocol.weights else None
         provenance = how_it_ran(shard, state, on) | choice
-        records.write_record(record, shard, members, tables, arrays, provenance)
+        kept = snapshots.gather(shard, scratch)
+        records.write_record(record, shard, members, tables, arrays, provenance, kept)
     finally:
         progress.close()
 
@@ -153,9 +162,27 @@ def _say_eager(reason: str) -> None:
     print(f"{reason}: training eagerly, several times slower", file=sys.stderr)
 
 
-def segments(shard: Shard) -> int:
-    """How many segments the shard's iterations fill; at most the protocol's number."""
-    return -(-shard.cell.iterations // shard.cell.segment_iterations)
+def train_segments(
+    shard: Shard,
+    population: Population,
+    state: TrainingState,
+    scratch: Path,
+    threads: int,
+    progress: Progress,
+) -> None:
+    """Train what is left, to its end or until every member has diverged; what resuming needs goes to `scratch`."""
+    count = shard.cell.segments
+    if state.segment == 0:
+        snapshots.take(population, state.learners.theta, scratch, 0)
+    for segment in range(state.segment, count):
+        learning = bool(state.learners.alive.any())
+        if learning:
+            train_segment(shard, population, state, segment, threads, progress)
+        # Parameters of members that diverged stand still: what they are now is what they would be.
+        snapshots.take(population, state.learners.theta, scratch, segment + 1)
+        if learning:
+            checkpoint.save(state, scratch, shard.key)
+            progress.say(f"segment {segment + 1} of {count}")
 
 
 def train_segment(
@@ -166,7 +193,10 @@ def train_segment(
     threads: int,
     progress: Progress,
 ) -> None:
-    """Collect and update for the iterations of one segment, in environments made for it."""
+    """Collect and update for the iterations of one segment, in environments made for it.
+
+    Stops once no member learns any more.
+    """
     cell = shard.cell
     start = time.perf_counter()
     first = segment * cell.segment_iterations
@@ -181,6 +211,11 @@ def train_segment(
         lost = ~state.learners.alive.cpu().numpy() & (state.diverged_at < 0)
         state.diverged_at[lost] = (iteration + 1) * cell.settings.iteration_steps
         progress.advance(per_iteration)
+        before = time.perf_counter()
+        evaluate_while_learning(shard, population, state, iteration, threads)
+        start += time.perf_counter() - before  # evaluating is no training
+        if (state.diverged_at >= 0).all():
+            break
     state.cut += loop.cut_episodes()
     state.segment = segment + 1
     state.training_seconds += time.perf_counter() - start
@@ -255,10 +290,8 @@ def member_entries(shard: Shard, state: TrainingState) -> list[dict[str, Any]]:
 
 def weights(population: Population, state: TrainingState) -> dict[str, np.ndarray[Any, Any]]:
     """Every parameter with a leading member axis, and the observation statistics that go with them."""
-    stacked = torch.vmap(population.layout.unflatten)(state.learners.theta.cpu())
-    arrays = {name: tensor.contiguous().numpy() for name, tensor in stacked.items()}
     moments = state.normalizer.observations
-    return arrays | {
+    return snapshots.parameters(population, state.learners.theta) | {
         "observation.mean": moments.mean,
         "observation.variance": moments.variance,
     }
@@ -266,7 +299,7 @@ def weights(population: Population, state: TrainingState) -> dict[str, np.ndarra
 
 def how_it_ran(shard: Shard, state: TrainingState, on: Resources) -> dict[str, Any]:
     """Time, machine, versions and commit of this run."""
-    steps = shard.cell.iterations * shard.cell.settings.iteration_steps * len(shard.members)
+    steps = len(state.diagnostics) * shard.cell.settings.iteration_steps * len(shard.members)
     return {
         "started": state.started,
         "wall_seconds": round(state.wall_seconds, 3),

@@ -17,11 +17,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from algorithms.cell import Cell, HyperparameterValue, Plan, Score, Shard, require_scale
 from algorithms.choice import require_choice
 from algorithms.header import EVALUATION, HEADER, RecordError, require_hash
-from algorithms.records import Record, binned, read_record
+from algorithms.records import STEP, Record, binned, read_record
 from algorithms.settings import METHODS
 from algorithms.specification import SpecificationError
 from envs.registry import ENVIRONMENTS
@@ -65,6 +66,14 @@ DIAGNOSED = {
     "seed": "int64",
     "setting": "object",
     "step": "int64",
+}
+
+
+EVALUATED = {
+    **DIAGNOSED,
+    "return_mean": "float64",
+    "length_mean": "float64",
+    "episodes": "int64",
 }
 
 
@@ -141,6 +150,29 @@ def find_record(shard: Shard, records: Path) -> Record | None:
     return record
 
 
+def load_evaluations(plan: Plan, scale: str, experiment: str, records: Path) -> pd.DataFrame:
+    """Every evaluation during training of an experiment's members that have a record, in the order of its plan.
+
+    Columns are those of `EVALUATED`; none where the protocol has no such evaluations. Raises RecordError for a damaged record.
+    """
+    rows = []
+    for shard in plan.shards(scale, experiment):
+        record = find_record(shard, records)
+        if record is not None and record.evaluations is not None:
+            rows.append(_told_apart(record.evaluations, shard))
+    return _table(rows, EVALUATED)
+
+
+def snapshots(record: Record) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
+    """Environment steps [K] at which parameters were kept, the start and the end among them, and each by name, [K, P, …].
+
+    Raises RecordError for a record without snapshots.
+    """
+    arrays = record.snapshots()
+    steps = arrays.pop(STEP)
+    return steps, arrays
+
+
 def member_scores(shard: Shard, record: Record | None, scratch: Path) -> pd.DataFrame:
     """One row of the scores table for each member of `shard`, whatever became of it.
 
@@ -178,7 +210,7 @@ def setting_text(setting: Mapping[str, HyperparameterValue]) -> str:
 
 def _ends(record: Record) -> Iterator[dict[str, Any]]:
     """What became of each member of a record, as columns of the scores table."""
-    evaluation, curve = record.evaluation, record.curve
+    evaluation, curve, during = record.evaluation, record.curve, record.evaluations
     for index, member in enumerate(record.meta["members"]):
         if member["status"] == "diverged":
             yield {"status": "diverged", "diverged_at": float(member["diverged_at"])}
@@ -194,7 +226,9 @@ def _ends(record: Record) -> Iterator[dict[str, Any]]:
             "status": "done",
             "score": float(np.mean(returns)),
             "training_return": _training_return(own, record),
-            "auc": _area(own, record),
+            "auc": _area(own, record)
+            if during is None
+            else float(during.loc[during["member"] == index, "return_mean"].mean()),
             "episode_std": _spread(returns),
             "episodes": len(returns),
         }

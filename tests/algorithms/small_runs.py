@@ -41,10 +41,12 @@ def small_shard(
     steps: int = 640,
     segments: int = 5,
     weights: bool = True,
+    evaluation_every: int | None = None,
+    snapshots: int = 0,
     **overrides: Any,
 ) -> Shard:
     """A shard that trains in about a second."""
-    protocol = Protocol(segments, evaluation_episodes=20, curve_rows=10, weights=weights)
+    protocol = Protocol(segments, 20, 10, weights, evaluation_every, snapshots)
     replayed = isinstance(METHODS[method].settings, Replayed)
     cheap = CHEAP_REPLAYED if replayed else CHEAP
     cell = make_cell(method, environment, {**cheap, **overrides}, steps, protocol)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from algorithms.cell import (
     Cell,
@@ -77,10 +78,12 @@ def shard(
     episodes: int = 2,
     rows: int = 10,
     weights: bool = True,
+    every: int | None = None,
+    snapshots: int = 0,
     members: tuple[Member, ...] = (Member(seed=0), Member(seed=10)),
     **overrides: Any,
 ) -> Shard:
-    protocol = Protocol(segments, episodes, rows, weights)
+    protocol = Protocol(segments, episodes, rows, weights, every, snapshots)
     return Shard(make_cell(method, environment, overrides, steps, protocol), members)
 
 
@@ -157,6 +160,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "evaluation_episodes": {"episodes": 3},
     "curve_rows": {"rows": 11},
     "no weights": {"weights": False},
+    "evaluation_every": {"every": 2048},
+    "snapshots": {"snapshots": 2},
     "a per-member setting": {"alpha": 0.3},
     "a shared setting": {"epochs": 11},
     "a later per-member setting": {"advantage_noise": 0.5},
@@ -181,7 +186,8 @@ def test_every_identity_field_is_covered_by_a_variant() -> None:
         for field, value in shard(**change).content().items()
         if value != base.get(field)
     }
-    assert changed | {"version", "evaluation_copies"} == set(base) | {"weights"}
+    later = {"weights", "evaluation_every", "snapshots"}
+    assert changed | {"version", "evaluation_copies"} == set(base) | later
 
 
 LATER: dict[str, tuple[Any, Any]] = {
@@ -211,6 +217,36 @@ def test_later_settings_are_those_that_no_content_names() -> None:
 
 def test_weights_count_only_where_they_are_left_out() -> None:
     assert shard(weights=False).content() == shard().content() | {"weights": False}
+
+
+def test_evaluations_and_snapshots_during_training_count_only_where_they_are_asked_for() -> None:
+    asked = {"evaluation_every": 2048, "snapshots": 2}
+    assert shard(every=2048, snapshots=2).content() == shard().content() | asked
+
+
+@pytest.mark.parametrize(
+    ("iterations", "segments", "snapshots", "boundaries"),
+    [
+        (20, 4, 0, ()),
+        (20, 4, 2, (0, 4)),
+        (20, 4, 3, (0, 2, 4)),
+        (20, 4, 5, (0, 1, 2, 3, 4)),
+        (20, 10, 4, (0, 3, 7, 10)),
+        (2, 4, 5, (0, 1, 2)),  # two iterations fill two segments: each end is kept once
+    ],
+)
+def test_snapshots_are_of_evenly_spaced_ends_of_segments(
+    iterations: int, segments: int, snapshots: int, boundaries: tuple[int, ...]
+) -> None:
+    cell = shard(steps=2048 * iterations, segments=segments, snapshots=snapshots).cell
+    assert cell.snapshot_boundaries == boundaries
+
+
+@pytest.mark.parametrize("snapshots", [1, 6])
+def test_snapshots_that_segments_cannot_give_are_refused(snapshots: int) -> None:
+    words = f"snapshots = {snapshots} with 4 segments; allowed: 0, or from 2"
+    with pytest.raises(ValidationError, match=words):
+        Protocol(4, 10, 40, snapshots=snapshots)
 
 
 ROOT = Path(__file__).parents[2]
@@ -456,6 +492,8 @@ def test_a_scale_may_sweep_a_grid_of_its_own(tmp_path: Path) -> None:
         ("evaluation_episodes", 3, Protocol(4, 3, 40)),
         ("curve_rows", 7, Protocol(4, 10, 7)),
         ("weights", False, Protocol(4, 10, 40, False)),
+        ("evaluation_every", 512, Protocol(4, 10, 40, True, 512)),
+        ("snapshots", 5, Protocol(4, 10, 40, snapshots=5)),
     ],
 )
 def test_an_amendment_leaves_what_it_does_not_name(
@@ -766,8 +804,13 @@ BAD: dict[str, tuple[tuple[str, ...], Any, list[str]]] = {
         [
             "experiments.discrete.amendments.quick",
             "'segments'",
-            "allowed: curve_rows, evaluation_episodes, grid, members_per_shard, seeds, weights",
+            "allowed: curve_rows, evaluation_episodes, evaluation_every, grid, members_per_shard, seeds, snapshots, weights",
         ],
+    ),
+    "amendment with more snapshots than ends of segments": (
+        (*STUDY, "amendments"),
+        {"quick": {"snapshots": 6}},
+        ["experiments.discrete", "snapshots = 6 with 4 segments", "to 5"],
     ),
     "amendment with a seed twice": (
         (*STUDY, "amendments"),

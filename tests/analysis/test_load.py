@@ -12,7 +12,7 @@ import pytest
 
 from algorithms.cell import Plan, Score, load_plan
 from algorithms.header import RecordError
-from algorithms.records import Record
+from algorithms.records import Record, write_record
 from algorithms.specification import SpecificationError
 from analysis import load
 from analysis.load import load_experiment, read_imported
@@ -333,3 +333,74 @@ def test_committed_diagnostics_have_a_row_for_each_bin() -> None:
             assert steps.tolist() == [10_000 * k for k in range(1, 201)]
         assert len(mine) == 1000
         assert mine["gradient_norm"].gt(0).all()
+
+
+# Evaluations during training
+
+
+def evaluated_plan(paper: Path) -> Plan:
+    """The toy paper with evaluations every 1,024 steps."""
+    path = paper / "experiments.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("curve_rows: 4", "curve_rows: 4\n    evaluation_every: 1024"))
+    return load_plan(paper)
+
+
+def during(seeds: tuple[int, ...], returns: tuple[float, ...]) -> pd.DataFrame:
+    """An evaluation every 1,024 steps: `returns`, a hundred more for each next member."""
+    return pd.DataFrame(
+        [
+            {"member": np.int32(m), "seed": seed, "step": 1024 * (k + 1), "episodes": np.int32(2)}
+            | {"return_mean": value + 100 * m, "length_mean": 5.0}
+            for m, seed in enumerate(seeds)
+            for k, value in enumerate(returns)
+        ]
+    )
+
+
+def test_the_area_is_that_of_the_evaluations_where_there_are_any(paper: Path, records) -> None:
+    """Evaluations 1, 2, 6 have the mean 3; the learning curve of training episodes is 9 throughout."""
+    plan = evaluated_plan(paper)
+    (shard, *_) = plan.shards("smoke", "first")
+    ends = [
+        {**m.model_dump(mode="json"), "status": "done", "diverged_at": None} for m in shard.members
+    ]
+    who = [{"member": np.int32(i), "seed": m.seed} for i, m in enumerate(shard.members)]
+    tables = {
+        "curve.parquet": pd.DataFrame(
+            [{**one, "step": 1024, "return_mean": 9.0, "length_mean": 5.0} for one in who]
+        ).assign(episodes=np.int32(7)),
+        "evaluation.parquet": pd.DataFrame(
+            [{**one, "episode": 0, "return": 4.0, "length": 5} for one in who]
+        ),
+        "diagnostics.parquet": pd.DataFrame({"member": [], "seed": [], "step": []}),
+        "evaluations.parquet": during((0, 10, 42), (1.0, 2.0, 6.0)),
+    }
+    weights = {"theta": np.zeros(1, np.float32)}
+    write_record(records / shard.name, shard, ends, tables, weights, {})
+    record = load.find_record(shard, records)
+    scores = load.member_scores(shard, record, records)
+    assert scores["auc"].tolist() == [3.0, 103.0, 203.0]
+    assert scores["score"].tolist() == [4.0] * 3
+    found = load.load_evaluations(plan, "smoke", "first", records)
+    assert {name: str(kind) for name, kind in found.dtypes.items()} == load.EVALUATED
+    assert found["return_mean"].tolist() == [1, 2, 6, 101, 102, 106, 201, 202, 206]
+    assert set(found["method"]) == {shard.cell.method}
+
+
+def test_no_evaluations_during_training_are_an_empty_table(
+    plan: Plan, records, write, find
+) -> None:
+    write(find("ppo"), [(1.0,), (2.0,), (5.0,)])
+    found = load.load_evaluations(plan, "smoke", "first", records)
+    assert list(found) == list(load.EVALUATED)
+    assert found.empty
+
+
+def test_a_record_without_the_evaluations_of_its_protocol_is_refused(paper: Path, records) -> None:
+    (shard, *_) = evaluated_plan(paper).shards("smoke", "first")
+    empty = pd.DataFrame({"member": [], "seed": [], "step": []})
+    tables = dict.fromkeys(("curve.parquet", "evaluation.parquet", "diagnostics.parquet"), empty)
+    write_record(records / shard.name, shard, [], tables, {"theta": np.zeros(1, np.float32)}, {})
+    with pytest.raises(RecordError, match=r"files: must be .*evaluations\.parquet"):
+        load.find_record(shard, records)
