@@ -94,6 +94,23 @@ rule witnesses:
         "{PYTHON} -m {params.module}.witnesses --output {output:q}"
 
 
+# A study's record answers claims at scale paper only; where none is there the file is empty.
+rule answers:
+    input:
+        lambda wildcards: request.computing(wildcards.paper),
+        lambda wildcards: request.folder(wildcards.paper) / "experiments.yaml",
+        lambda wildcards: request.answering(wildcards.paper),
+        "analysis/audit/answers.py",
+    output:
+        f"{request.audit}/{{paper}}/answers.json",
+    params:
+        module=module,
+        folder=lambda wildcards: request.folder(wildcards.paper),
+    shell:
+        "{PYTHON} -m {params.module}.answers --paper {params.folder:q}"
+        " --results {request.results:q} --output {output:q}"
+
+
 rule released:
     input:
         lambda wildcards: request.computing(wildcards.paper),

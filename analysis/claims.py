@@ -53,7 +53,8 @@ Relation = Literal["above", "below", "at least", "at most", "similar"]
 class Kind:
     """What a kind of claim says, and what it must give: roles in `of`, a value, other fields.
 
-    `arm` is what the claims in its roles must have: "mean" or "interval" (their kind), "spread", "n".
+    `arm` is what the claims in its roles must have: "mean" or "interval" (their kind), "spread", "n". `relations` are
+    those that it knows; none where it needs no relation.
     """
 
     says: str
@@ -62,12 +63,15 @@ class Kind:
     needs: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     arm: tuple[str, ...] = ()
+    relations: tuple[Relation, ...] = ()
 
 
 ONE_ARM: Roles = {"arm": "one"}
 TWO_ARMS: Roles = {"new": "one", "old": "one"}
 TWO: Roles = {"first": "one", "second": "one"}
 CELL = ("experiment", "environment", "method", "phase")
+TWO_METHODS = ("first_method", "second_method", "environments")
+RELATIONS: tuple[Relation, ...] = ("above", "below", "at least", "at most", "similar")
 KINDS: dict[str, Kind] = {
     "mean": Kind(
         'a mean over n units, maybe with its spread: "5375±581"',
@@ -102,6 +106,7 @@ KINDS: dict[str, Kind] = {
         TWO,
         value=False,
         needs=("relation",),
+        relations=RELATIONS,
     ),
     "best": Kind(
         "the best of a column, as printed in bold",
@@ -110,15 +115,41 @@ KINDS: dict[str, Kind] = {
         optional=("lower_is_better",),
     ),
     "ordering": Kind(
-        "how two methods compare where the paper prints no number: curves, wording",
+        "which of two methods scores higher; where over is given, at every value of that hyperparameter",
         value=False,
-        needs=("relation", "first_method", "second_method", "environments"),
-        optional=("experiment",),
+        needs=("relation", *TWO_METHODS),
+        optional=("experiment", "second_experiment", "over"),
+        relations=RELATIONS,
+    ),
+    "equivalence": Kind(
+        "two methods score alike: within margin times what the second is above random play",
+        value=False,
+        needs=("margin", *TWO_METHODS),
+        optional=("experiment", "second_experiment"),
+    ),
+    "robustness": Kind(
+        "which of two methods scores higher on average over the values of a hyperparameter, tuned at each",
+        value=False,
+        needs=("relation", "over", *TWO_METHODS),
+        optional=("experiment", "second_experiment"),
+        relations=("above", "below"),
+    ),
+    "trend": Kind(
+        "how the first method's lead over the second, both tuned, changes as a hyperparameter grows",
+        value=False,
+        needs=("lead", "over", *TWO_METHODS),
+        optional=("experiment", "second_experiment"),
     ),
     "theory": Kind(
         "a theorem, proposition or identity, decided by a witness",
         value=False,
         needs=("witness",),
+        optional=("study", "statement"),
+    ),
+    "finding": Kind(
+        "what a study of the paper found, decided by our record of that study",
+        value=False,
+        needs=("study", "statement"),
     ),
     "artefact": Kind(
         "a property of what the authors released, decided by a witness",
@@ -149,6 +180,8 @@ class Claim(Strict):
 
     `value` is written as the paper prints it. `n` counts the units that a mean averages (seeds, unless `unit` says
     otherwise), `episodes` those within a unit. `same_as` names a claim that reports the same quantity elsewhere.
+    The second of two methods may belong to a `second_experiment`. `over` is a hyperparameter of an experiment's grid. `study` is one of experiments.yaml, and `statement` the name by
+    which the paper's answers.py decides on it.
     """
 
     id: Id
@@ -156,8 +189,8 @@ class Claim(Strict):
     quote: Words
     kind: Literal[
         "mean", "number", "minimum", "maximum", "cv", "improvement", "difference", "ratio", "multiple", "average", "sum",
-        "interval", "p_value", "width", "effect_size", "comparison", "best", "ordering", "theory", "artefact",
-        "statement",
+        "interval", "p_value", "width", "effect_size", "comparison", "best", "ordering", "equivalence", "robustness", "trend", "theory",
+        "finding", "artefact", "statement",
     ]  # fmt: skip
     value: str | None = None
     unit: str | None = None
@@ -175,12 +208,18 @@ class Claim(Strict):
     lower_is_better: bool = False
     factor: Annotated[float, Field(gt=0)] | None = None
     experiment: Words | None = None
+    second_experiment: Words | None = None
     environment: Words | None = None
     method: Words | None = None
     phase: Literal["early", "final"] | None = None
     first_method: Words | None = None
     second_method: Words | None = None
     environments: tuple[Words, ...] = ()
+    over: Words | None = None
+    lead: Literal["grows", "shrinks"] | None = None
+    margin: Annotated[float, Field(gt=0, lt=1)] | None = None
+    study: Words | None = None
+    statement: Id | None = None
     witness: Id | None = None
     untestable: Words | None = None
 
@@ -223,6 +262,10 @@ class Claim(Strict):
         for name in kind.needs:
             if not getattr(self, name):
                 yield f"kind {self.kind} needs {name}"
+        if kind.relations and self.relation is not None and self.relation not in kind.relations:
+            yield f"kind {self.kind} takes relation: {', '.join(kind.relations)} (got {self.relation!r})"
+        if (self.study is None) != (self.statement is None):
+            yield "study and statement go together"
         if kind.value and self.value is None:
             yield f"kind {self.kind} needs a value"
         if set(self.of) != set(kind.roles):
@@ -300,7 +343,7 @@ def load_claims(folder: Path) -> tuple[Claim, ...]:
     claims = read_claims(path).claims
     if (folder / "experiments.yaml").is_file():
         plan = load_plan(folder)
-        problems = [said for claim in claims for said in _not_in_plan(claim, plan)]
+        problems = dict.fromkeys(said for claim in claims for said in _not_in_plan(claim, plan))
         if problems:
             raise SpecificationError("\n".join(f"{path}: {said}" for said in problems))
     return claims
@@ -404,24 +447,41 @@ def _circles(by_id: ById) -> Iterator[list[str]]:
 
 
 def _not_in_plan(claim: Claim, plan: Plan) -> Iterator[str]:
-    """What a claim's cell names that experiments.yaml does not have."""
+    """What a claim's cell or study names that experiments.yaml does not have."""
+    if claim.study is not None and claim.study not in plan.studies:
+        yield _unknown(claim, "study", claim.study, plan.studies)
     if claim.experiment is None:
         return
-    if claim.experiment not in plan.experiments:
-        yield _unknown(claim, "experiment", claim.experiment, plan.experiments)
+    arms: dict[tuple[str, str | None], tuple[str | None, ...]] = {
+        (claim.experiment, claim.method): (claim.environment,)
+    }
+    if claim.first_method is not None:
+        second = claim.second_experiment or claim.experiment
+        arms = dict.fromkeys(
+            [(claim.experiment, claim.first_method), (second, claim.second_method)],
+            claim.environments,
+        )
+    for (name, method), environments in arms.items():
+        yield from _arm_not_in_plan(claim, plan, name, method, environments)
+
+
+def _arm_not_in_plan(
+    claim: Claim, plan: Plan, name: str, method: str | None, environments: tuple[str | None, ...]
+) -> Iterator[str]:
+    """What one arm of a claim names that experiments.yaml does not have."""
+    if name not in plan.experiments:
+        yield _unknown(claim, "experiment", name, plan.experiments)
         return
-    experiment = plan.experiments[claim.experiment]
-    environments = {name: None for steps in experiment.steps.values() for name in steps}
-    methods, places = [claim.method], [claim.environment]
-    if claim.kind == "ordering":
-        methods, places = [claim.first_method, claim.second_method], [*claim.environments]
-    for method in methods:
-        if method not in experiment.methods:
-            yield _unknown(claim, "method", method, experiment.methods)
-    for environment in places:
-        if environment not in environments:
-            yield _unknown(claim, "environment", environment, environments)
+    experiment = plan.experiments[name]
+    planned = {place: None for steps in experiment.steps.values() for place in steps}
+    if method not in experiment.methods:
+        yield _unknown(claim, "method", method, experiment.methods)
+    for environment in environments:
+        if environment not in planned:
+            yield _unknown(claim, "environment", environment, planned)
+    if claim.over is not None and claim.over not in experiment.grid:
+        yield _unknown(claim, "over", claim.over, experiment.grid)
 
 
 def _unknown(claim: Claim, key: str, value: str | None, allowed: Any) -> str:
-    return f"{claim.id}: {key}: {value!r} is not in experiments.yaml; allowed: {', '.join(allowed)}"
+    return f"{claim.id}: {key}: {value!r} is not in experiments.yaml; allowed: {', '.join(allowed) or 'none'}"

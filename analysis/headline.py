@@ -25,14 +25,13 @@ from algorithms.cell import Plan
 from algorithms.records import atomic_path
 from algorithms.settings import METHODS
 from algorithms.specification import SpecificationError, read_yaml
-from analysis.audit.cells import SCALE, recorded
+from analysis.audit.cells import SCALE, Cells, recorded
 from analysis.audit.checks.replication import Sample
 from analysis.audit.findings import SIGNS, VERDICTS
-from analysis.audit.replicated import Cells, replicated
+from analysis.audit.replicated import Ours, replicated, sample_of
 from analysis.audit.verdicts import judged
 from analysis.claims import ById, Claim, read_claims
 from analysis.ledger import ledger
-from analysis.load import find_record, member_scores
 from analysis.paper import Compute, Paper, arms_of, load_paper
 from analysis.reported import decimals
 from analysis.workflow import PAPERS
@@ -231,7 +230,7 @@ def sizes(old: int | None, new: int | None) -> str:
 
 def ours(one: Headline, source: Source) -> str:
     """Our improvement and the means behind it, or how far the runs are."""
-    old, new = (source.cells(arm) for arm in (one.old, one.new))
+    old, new = (sample_of(arm, source.cells) for arm in (one.old, one.new))
     if isinstance(old, Sample) and isinstance(new, Sample):
         means = f"{mean_of(old, one.old)} → {mean_of(new, one.new)}{sizes(old.n, new.n)}"
         return f"{improvement_of(one, source)}<br>({means})"
@@ -285,14 +284,9 @@ def improvement_of(one: Headline, source: Source) -> str:
 
 
 def scores(arm: Claim, source: Source) -> NDArray[np.float64]:
-    """The scores of an arm's members, shape [n]: those that its sample summarises."""
-    records = source.results / SCALE / source.folder.name / "records"
-    tables = [
-        member_scores(shard, find_record(shard, records), source.results / "scratch")
-        for shard in source.plan.shards(SCALE, str(arm.experiment))
-        if (shard.cell.environment, shard.cell.method) == (arm.environment, arm.method)
-    ]
-    return np.concatenate([table["score"].to_numpy(np.float64) for table in tables])
+    """The scores of an arm's members, shape [n], NaN where one has none: those that its sample summarises."""
+    runs = source.cells(str(arm.experiment), str(arm.environment), str(arm.method))
+    return np.empty(0) if isinstance(runs, str) else runs.scores.reshape(-1)
 
 
 def number(value: float, digits: int, sign: str = "") -> str:
@@ -306,7 +300,7 @@ def verdict(one: Headline, source: Source) -> str:
     found = [
         judged(claim, source.folder.name, source.paper.short, findings).replicated
         for claim in (one.claim, one.old, one.new)
-        for findings in [tuple(replicated(claim, by_id, source.cells))]
+        for findings in [tuple(replicated(claim, by_id, Ours(source.cells)))]
     ]
     improved, *means = map(marked, found)
     untold = found[1:] == [UNTESTED] * 2

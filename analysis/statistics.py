@@ -162,11 +162,16 @@ def probability_of_improvement(x: Scores, y: Scores) -> float:
 
 def probability_interval(x: Scores, y: Scores, generator: np.random.Generator) -> Interval:
     """Bootstrap interval of the probability of improvement; either arm is resampled alone (rliable)."""
+    return percentile_interval(probability_values(x, y, generator))
+
+
+def probability_values(x: Scores, y: Scores, generator: np.random.Generator) -> Scores:
+    """The probability of improvement in each resample behind `probability_interval`."""
 
     def probability(a: Scores, b: Scores) -> float:
         return probability_of_improvement(a[:, 0], b[:, 0])
 
-    return bootstrap_interval([x, y], probability, generator)
+    return bootstrap_values([x, y], probability, generator)
 
 
 def bootstrap_interval(
@@ -177,18 +182,44 @@ def bootstrap_interval(
     `function` receives each arm as an array of shape [n, 1]: its members on one environment. NaN where
     an arm has fewer than two members.
     """
+    return percentile_interval(bootstrap_values(arms, function, generator))
+
+
+def bootstrap_values(
+    arms: Sequence[Scores], function: Callable[..., float], generator: np.random.Generator
+) -> Scores:
+    """`function` of each of rliable's stratified resamples, shape [BOOTSTRAP_RESAMPLES]; empty with under two members.
+
+    Its arguments are those of `bootstrap_interval`.
+    """
     if min(len(arm) for arm in arms) < 2:
-        return UNDEFINED
+        return np.empty(0)
     columns = [arm[:, None] for arm in arms]
+    kind = library.StratifiedBootstrap if len(arms) == 1 else library.StratifiedIndependentBootstrap
     with global_seed(generator):
-        _, intervals = library.get_interval_estimates(
-            {"": columns[0] if len(columns) == 1 else columns},
-            lambda *sample: np.array([function(*sample)]),
-            reps=BOOTSTRAP_RESAMPLES,
-            confidence_interval_size=CONFIDENCE,
+        values: Scores = kind(*columns).apply(
+            lambda *sample: np.array([function(*sample)]), BOOTSTRAP_RESAMPLES
         )
-    low, high = intervals[""][:, 0]
+    return values[:, 0]
+
+
+def percentile_interval(values: Scores) -> Interval:
+    """The middle 95 % of bootstrap `values`; NaN without any."""
+    if not len(values):
+        return UNDEFINED
+    low, high = np.percentile(values, [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)])
     return Interval(float(low), float(high))
+
+
+def percentile_p(values: Scores, nothing: float) -> float:
+    """The two-sided p-value of `nothing` that goes with `percentile_interval`: twice the smaller share on one side of it.
+
+    At least 2 / (resamples + 1); NaN without values.
+    """
+    if not len(values):
+        return np.nan
+    sides = np.sum(values <= nothing), np.sum(values >= nothing)
+    return float(min(1.0, 2 * (min(sides) + 1) / (len(values) + 1)))
 
 
 @contextmanager
@@ -397,6 +428,14 @@ def _row(group: pd.DataFrame, scores: pd.DataFrame, against: str, root: int) -> 
         "training_std": std(training),
         **_compare(x, y, _stream(root, *about, against), paired=not imported),
     }
+
+
+def comparison_stream(
+    environment: str, method: str, setting: str, against: str
+) -> np.random.Generator:
+    """The random stream of a comparison of two of our arms in every table: the same records give the same interval."""
+    root = int(np.random.default_rng(SEED).integers(2**63))
+    return _stream(root, environment, method, setting, False, against)
 
 
 def _stream(root: int, *about: Any) -> np.random.Generator:

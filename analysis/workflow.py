@@ -43,6 +43,7 @@ ENDINGS = {"table": ("parquet", "csv", "tex", "md"), "figure": ("parquet", "csv"
 DEFAULTS = {"paper": "", "scale": "quick", "results": "results", "imported": "", "checkpoint": ""}
 RULES = (
     "all",
+    "answers",
     "audit",
     "choice",
     "figure",
@@ -157,8 +158,12 @@ class Request:
 
     @property
     def evidence(self) -> list[str]:
-        """What the audit reads beside claims and records: witnesses, and what was found in a release."""
-        files = {"witnesses.py": "witnesses.json", "released.py": self.released}
+        """What the audit reads beside claims and records: witnesses, what studies decide, and what was found in a release."""
+        files = {
+            "witnesses.py": "witnesses.json",
+            "answers.py": "answers.json",
+            "released.py": self.released,
+        }
         return [
             f"{self.audit}/{folder.name}/{output}"
             for folder in self.audited
@@ -181,6 +186,16 @@ class Request:
             if not path.stem.startswith(tuple(ENDINGS)) and path.stem not in others
         ]
         return [path.as_posix() for path in (*sorted(own), Path("analysis/audit/witness.py"))]
+
+    def answering(self, paper: str) -> list[str]:
+        """The records of a paper's studies that are there at scale paper, whatever the scale of this request."""
+        plan = self.by_name[paper].plan
+        records = self.results / "paper" / paper / "records"
+        paths = [
+            records / plan.study("paper", name).path / "record.json"
+            for name in plan.planned_studies("paper")
+        ]
+        return [path.as_posix() for path in paths if path.is_file()]
 
     def records(self, paper: str) -> str:
         """The paper's records folder."""

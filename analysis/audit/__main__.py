@@ -21,9 +21,11 @@ from rich.console import Console
 from algorithms.cell import SCALES
 from algorithms.specification import SpecificationError, read_yaml
 from analysis.audit import page, terminal
-from analysis.audit.cells import recorded, unrecorded
+from analysis.audit.answers import FILE, Answers, outdated, read_answers
+from analysis.audit.cells import SHOWN, recorded
 from analysis.audit.coverage import coverage, tally
 from analysis.audit.findings import VERDICTS, Judged, PaperAudit
+from analysis.audit.replicated import NOTHING, Ours
 from analysis.audit.specification import read_specification
 from analysis.audit.verdicts import audit
 from analysis.audit.witness import Witnesses, read_witnesses
@@ -93,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="FILE",
-        help="witnesses of a paper, as …/<paper>/witnesses.json",
+        help="witnesses of a paper, as …/<paper>/witnesses.json, and what its studies decide, as …/<paper>/answers.json",
     )
     parser.add_argument("--results", type=Path, default=Path("results"), help="where records lie")
     parser.add_argument(
@@ -129,12 +131,21 @@ def _audit_folder(folder: Path, evidence: Sequence[Path], results: Path) -> Pape
     """One of our papers, with everything that its folder offers."""
     paper = read_yaml(folder / "paper.yaml", Paper)
     witnesses: Witnesses = {}
+    answers: Answers = {}
     for file in evidence:
-        if file.parent.name == folder.name:
+        if file.parent.name == folder.name and file.name == FILE:
+            answers |= read_answers(file)
+        elif file.parent.name == folder.name:
             witnesses |= read_witnesses(file)
     notes = sorted({entry.said for entry in witnesses.values() if entry.outcome == "skipped"})
     claims = load_claims(folder)
-    judged = audit(claims, folder.name, paper.short, witnesses, recorded(folder, results))
+    ours = Ours(
+        recorded(folder, results),
+        recorded(folder, results, SHOWN),
+        answers,
+        outdated(folder, results, answers),
+    )
+    judged = audit(claims, folder.name, paper.short, witnesses, ours)
     covered, claimed = _numerals(folder, judged)
     return PaperAudit(
         folder.name,
@@ -152,7 +163,7 @@ def _audit_file(path: Path) -> PaperAudit:
     """Claims that somebody else wrote, audited on their own."""
     read = read_claims(path)
     title = read.title or path.stem
-    judged = audit(read.claims, path.stem, title, {}, unrecorded)
+    judged = audit(read.claims, path.stem, title, {}, NOTHING)
     return PaperAudit(path.stem, title, None, judged, (), {}, ())
 
 

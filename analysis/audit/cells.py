@@ -1,70 +1,119 @@
-"""Our own runs as the audit sees them: the members' scores of a cell, at scale `paper` and no other."""
+"""Our own runs as the audit sees them: the members' scores of a cell at one scale, by what their experiment says they are scored by."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from algorithms.cell import load_plan
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.cell import HyperparameterValue, Plan, Shard, load_plan
 from analysis.audit.checks.replication import Sample
-from analysis.audit.replicated import Cells
-from analysis.claims import Claim
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCALE = "paper"
 """The only scale that answers a claim: the published protocol."""
+SHOWN = "reduced"
+"""A scale that is recorded too; what its runs say is shown and never counts."""
 
 
-def unrecorded(claim: Claim) -> Sample | str:
-    """For claims that no experiment of ours answers."""
-    return f"{claim.environment} / {claim.method}: no experiment of ours answers it"
+@dataclass(frozen=True)
+class Runs:
+    """The members of a cell: what tells their settings apart [S], their seeds [n], and scores [S, n], NaN where one has none.
+
+    `cell` is "environment / method", for messages; `missing` counts members whose shard has no record.
+    """
+
+    cell: str
+    experiment: str
+    settings: tuple[Mapping[str, HyperparameterValue], ...]
+    seeds: tuple[int, ...]
+    scores: NDArray[np.float64]
+    missing: int = 0
+
+    @property
+    def complete(self) -> NDArray[np.float64] | str:
+        """The scores [n] of a cell with one setting, or why they answer nothing: more settings, or members without a score."""
+        if len(self.settings) > 1:
+            return f"{self.cell}: {self.experiment} has {len(self.settings)} settings of it; a claim is about one"
+        ended = int((~np.isnan(self.scores)).sum())
+        if ended < self.scores.size or ended < 2:
+            return f"{self.cell}: {ended} of {self.scores.size} members ended with a score"
+        only: NDArray[np.float64] = self.scores[0]
+        return only
+
+    @property
+    def sample(self) -> Sample | str:
+        """The summary of `complete`."""
+        scores = self.complete
+        return scores if isinstance(scores, str) else Sample.of(scores)
 
 
-def recorded(folder: Path, results: Path) -> Cells:
-    """The recorded cells of the paper in `folder`, read when first asked for. Raises RecordError for damage."""
+Cells = Callable[[str, str, str], Runs | str]
+"""Our own runs by experiment, environment and method, or why there are none."""
+
+
+def unrecorded(experiment: str, environment: str, method: str) -> str:
+    """For claims of a paper without experiments of ours."""
+    return f"{environment} / {method}: no experiment of ours answers it"
+
+
+def recorded(folder: Path, results: Path, scale: str = SCALE) -> Cells:
+    """The recorded cells of the paper in `folder` at `scale`, read when first asked for. Raises RecordError for damage."""
     if not (folder / "experiments.yaml").is_file():
         return unrecorded
     plan = load_plan(folder)
-    records = results / SCALE / folder.name / "records"
+    records = results / scale / folder.name / "records"
 
     @cache
-    def sample(experiment: str, environment: str, method: str) -> Sample | str:
+    def cells(experiment: str, environment: str, method: str) -> Runs | str:
         cell = f"{environment} / {method}"
-        if SCALE not in plan.scales or experiment not in plan.planned(SCALE):
-            return f"{cell}: {experiment} is not planned at scale {SCALE}"
+        if scale not in plan.scales or experiment not in plan.planned(scale):
+            return f"{cell}: {experiment} is not planned at scale {scale}"
         shards = [
             shard
-            for shard in plan.shards(SCALE, experiment)
+            for shard in plan.shards(scale, experiment)
             if (shard.cell.environment, shard.cell.method) == (environment, method)
         ]
-        settings = {
-            tuple(shard.settings_of(member).items()) for shard in shards for member in shard.members
-        }
-        if len(settings) > 1:
-            return f"{cell}: {experiment} has {len(settings)} settings of it; a claim is about one"
-        planned = sum(len(shard.members) for shard in shards)
-        if not all((records / shard.name / "record.json").exists() for shard in shards):
-            return f"{cell}: not recorded at scale {SCALE}"
-        # Here: it loads pandas and torch's records, which an audit without records does without.
-        from analysis.load import find_record, member_scores
-
-        scores = [
-            score
-            for shard in shards
-            for score in member_scores(shard, find_record(shard, records), results / "scratch")[
-                "score"
-            ].dropna()
-        ]
-        if len(scores) < planned or planned < 2:
-            return f"{cell}: {len(scores)} of {planned} members ended with a score"
-        import numpy as np
-
-        return Sample.of(np.array(scores))
-
-    def cells(claim: Claim) -> Sample | str:
-        if claim.phase is not None:
-            return f"{claim.environment} / {claim.method}: phases of training are not compared"
-        if claim.experiment is None or claim.environment is None or claim.method is None:
-            return unrecorded(claim)
-        return sample(claim.experiment, claim.environment, claim.method)
+        there = [(records / shard.name / "record.json").exists() for shard in shards]
+        if not any(there):
+            return f"{cell}: not recorded at scale {scale}"
+        missing = sum(len(s.members) for s, found in zip(shards, there, strict=True) if not found)
+        table = _scores(plan, experiment, shards, records, results / "scratch")
+        return _runs(cell, experiment, shards, table, missing)
 
     return cells
+
+
+def _scores(
+    plan: Plan, experiment: str, shards: list[Shard], records: Path, scratch: Path
+) -> list[pd.DataFrame]:
+    """The scores tables of the shards, with the score that their experiment names."""
+    # Here: it loads pandas, which an audit without records does without.
+    from analysis.load import find_record, member_scores, scored_by
+
+    score = plan.experiments[experiment].score
+    return [
+        scored_by(member_scores(shard, find_record(shard, records), scratch), score)
+        for shard in shards
+    ]
+
+
+def _runs(
+    cell: str, experiment: str, shards: list[Shard], tables: list[pd.DataFrame], missing: int
+) -> Runs:
+    """The members of all shards by setting and seed, both in the order of the plan."""
+    found: dict[tuple[tuple[str, HyperparameterValue], ...], dict[int, float]] = {}
+    for shard, table in zip(shards, tables, strict=True):
+        for member, score in zip(shard.members, table["score"], strict=True):
+            setting = tuple(shard.settings_of(member).items())
+            found.setdefault(setting, {})[member.seed] = float(score)
+    seeds = tuple(dict.fromkeys(seed for scores in found.values() for seed in scores))
+    grid = np.array([[scores.get(seed, np.nan) for seed in seeds] for scores in found.values()])
+    return Runs(cell, experiment, tuple(map(dict, found)), seeds, grid, missing)

@@ -75,13 +75,17 @@ SIGNS: dict[str, Sign] = {
     "impossible": Sign("✕", "against", "no data can give them under any of the readings tried"),
     "no power": Sign("○", "silent", "the check could not have excluded any reported number"),
     "replicated": Sign(
-        "✓", "holds", "our runs show the effect, of a size that the claim leads one to expect"
+        "✓",
+        "holds",
+        "our runs show what is claimed; where the claim gives a size, one that it leads one to expect",
     ),
     "same direction": Sign(
         "↗", "partly", "our runs show an effect in the claimed direction, of another size"
     ),
     "contradicted": Sign(
-        "✕", "against", "our interval excludes the claimed effect and shows none in its direction"
+        "✕",
+        "against",
+        "our runs show otherwise, or their interval excludes the claimed effect and shows none in its direction",
     ),
     "underpowered": Sign("?", "open", "our runs are too few or too spread out to decide"),
     "compatible": Sign("≈", "holds", "our mean lies where a repetition of the study would put it"),

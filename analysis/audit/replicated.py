@@ -1,19 +1,21 @@
 """Question 3, claim by claim: do our own runs at the published protocol show the same?
 
-The intervals are in `checks/replication.py`; here claims meet the cells that answer them.
+The intervals are in `checks/replication.py`, statements about two methods in `predeclared.py`; here claims meet the cells and
+the studies that answer them. What runs at scale `reduced` say is shown beside it and never counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from analysis.audit.answers import Answers
+from analysis.audit.cells import SCALE, SHOWN, Cells, unrecorded
 from analysis.audit.checks.replication import (
-    Direction,
     Replication,
     Sample,
     cohens_d,
     effect,
-    ordering,
     ratio,
     single,
     welch_p,
@@ -22,40 +24,123 @@ from analysis.audit.findings import Finding
 from analysis.audit.spreads import sample_std_of
 from analysis.claims import ById, Claim
 
-Cells = Callable[[Claim], Sample | str]
-"""Our own runs of the cell that a claim names, or why there is no number: see `cells.py`."""
-
 NO_EXPERIMENT = "no experiment of ours answers it"
+COMPARISONS = ("ordering", "equivalence", "robustness", "trend")
+"""Kinds that say how two methods compare where the paper prints no number."""
 
 
-def replicated(claim: Claim, by_id: ById, cells: Cells) -> Iterator[Finding]:
-    """What our own runs at the published protocol say."""
+@dataclass(frozen=True)
+class Ours:
+    """What we have of our own: cells at scale paper, cells that are shown only, and what studies decide.
+
+    `outdated` says of a study why its answers are not trusted.
+    """
+
+    cells: Cells = unrecorded
+    shown: Cells = unrecorded
+    answers: Answers = field(default_factory=dict)
+    outdated: Mapping[str, str] = field(default_factory=dict)
+
+
+NOTHING = Ours()
+
+
+def replicated(claim: Claim, by_id: ById, ours: Ours) -> Iterator[Finding]:
+    """What our own runs at the published protocol say, and what a smaller protocol's say beside it."""
     if claim.untestable is not None:
         yield Finding(claim.id, "replicated", "our runs", "untestable", claim.untestable)
         return
-    found = _replication(claim, by_id, cells)
+    if claim.study is not None:
+        yield _studied(claim, claim.study, ours)
+        return
+    found = _replication(claim, by_id, ours.cells)
     if isinstance(found, str):
         if found:
             yield Finding(claim.id, "replicated", "our runs", "untested", found)
-        return
-    for replication in found:
-        yield Finding(
-            claim.id, "replicated", "our runs", replication.verdict, replication.arithmetic
-        )
+    else:
+        yield from (_finding(claim, one) for one in found)
+    shown = _replication(claim, by_id, ours.shown)
+    if not isinstance(shown, str):
+        yield from (_beside(claim, one) for one in shown)
+
+
+def _finding(claim: Claim, found: Replication) -> Finding:
+    return Finding(
+        claim.id, "replicated", found.check, found.verdict, found.arithmetic, power=found.power
+    )
+
+
+def _beside(claim: Claim, found: Replication) -> Finding:
+    """What runs at a smaller protocol say: never a verdict."""
+    said = (
+        f"no replication, the protocol is a smaller one; the same rule would say {found.verdict}: "
+        f"{found.arithmetic}"
+    )
+    check = f"{found.check}, scale {SHOWN}"
+    return Finding(claim.id, "replicated", check, "untested", said, power=found.power)
+
+
+def _studied(claim: Claim, study: str, ours: Ours) -> Finding:
+    """What our record of a study decides about a statement."""
+    verdict, said = (
+        "untested",
+        f"{study}: no record at scale {SCALE}, or its answers were not given",
+    )
+    answered = ours.answers.get(study)
+    if study in ours.outdated:
+        said = f"{study}: {ours.outdated[study]}; snakemake audit makes its answers again"
+    elif answered is not None:
+        answer = answered.statements.get(str(claim.statement))
+        if answer is None:
+            known = ", ".join(answered.statements) or "none"
+            said = f"{study}: nothing decides {claim.statement!r}; allowed: {known}"
+        else:
+            said = f"{answer.statement}: record {answered.record}; found: {answer.found}"
+            verdict = {True: "replicated", False: "contradicted", None: "untested"}[answer.holds]
+    return Finding(claim.id, "replicated", f"our record of {study}", verdict, said)
 
 
 def _replication(claim: Claim, by_id: ById, cells: Cells) -> Sequence[Replication] | str:
     """Replications of what the claim says, or why there is none ("" where the question does not arise)."""
     if claim.kind == "mean":
         return _mean(claim, by_id, cells) if claim.experiment is not None else NO_EXPERIMENT
-    if claim.kind == "ordering":
-        return _ordering(claim, cells) if claim.experiment is not None else NO_EXPERIMENT
+    if claim.kind in COMPARISONS:
+        return _compared(claim, cells) if claim.experiment is not None else NO_EXPERIMENT
     arms = _arms(claim, by_id)
     if arms is None:
         return ""
     if any(arm.experiment is None for arm in arms):
         return NO_EXPERIMENT
     return _effect(claim, *arms, by_id, cells)
+
+
+def sample_of(claim: Claim, cells: Cells) -> Sample | str:
+    """Our own runs of the cell that a claim names, or why there is no number."""
+    cell = f"{claim.environment} / {claim.method}"
+    if claim.phase is not None:
+        return f"{cell}: phases of training are not compared"
+    if claim.experiment is None or claim.environment is None or claim.method is None:
+        return f"{cell}: {NO_EXPERIMENT}"
+    runs = cells(claim.experiment, claim.environment, claim.method)
+    return runs if isinstance(runs, str) else runs.sample
+
+
+def _compared(claim: Claim, cells: Cells) -> Sequence[Replication] | str:
+    """How two methods compare, by the test that is declared for the kind of claim."""
+    arms = []
+    for environment in claim.environments:
+        for experiment, method in (
+            (claim.experiment, claim.first_method),
+            (claim.second_experiment or claim.experiment, claim.second_method),
+        ):
+            runs = cells(str(experiment), environment, str(method))
+            if isinstance(runs, str):
+                return runs
+            arms.append(runs)
+    # Here: it loads rliable, which an audit without records does without.
+    from analysis.audit.predeclared import compared
+
+    return compared(claim, list(zip(arms[::2], arms[1::2], strict=True)))
 
 
 def _arms(claim: Claim, by_id: ById) -> tuple[Claim, Claim] | None:
@@ -68,7 +153,7 @@ def _arms(claim: Claim, by_id: ById) -> tuple[Claim, Claim] | None:
 
 
 def _mean(claim: Claim, by_id: ById, cells: Cells) -> Sequence[Replication] | str:
-    ours = cells(claim)
+    ours = sample_of(claim, cells)
     if isinstance(ours, str):
         return ours
     theirs = _sample(claim, by_id)
@@ -81,7 +166,7 @@ def _effect(
     claim: Claim, new: Claim, old: Claim, by_id: ById, cells: Cells
 ) -> Sequence[Replication] | str:
     """A difference of two arms; a percentage is a ratio where means are positive."""
-    ours = [cells(arm) for arm in (new, old)]
+    ours = [sample_of(arm, cells) for arm in (new, old)]
     theirs = [_sample(arm, by_id) for arm in (new, old)]
     for told, arm in zip((*ours, *theirs), (new, old, new, old), strict=True):
         if isinstance(told, str):
@@ -111,24 +196,6 @@ def _as_strong(claim: Claim, found: Replication, new: Sample, old: Sample) -> Re
     if verdict in ("replicated", "same direction"):
         verdict = "replicated" if ours in claim.reported.range else "same direction"
     return Replication(verdict, said)
-
-
-def _ordering(claim: Claim, cells: Cells) -> Sequence[Replication] | str:
-    if claim.relation not in ("above", "below"):
-        return f"no margin is declared for {claim.relation!r}"
-    pairs = []
-    for environment in claim.environments:
-        arms = [
-            cells(claim.model_copy(update={"environment": environment, "method": method}))
-            for method in (claim.first_method, claim.second_method)
-        ]
-        for arm in arms:
-            if isinstance(arm, str):
-                return arm
-        first, second = (arm for arm in arms if isinstance(arm, Sample))
-        pairs.append((environment, first, second))
-    direction: Direction = "above" if claim.relation == "above" else "below"
-    return [ordering(direction, pairs)]
 
 
 def _sample(claim: Claim, by_id: ById) -> Sample | None:

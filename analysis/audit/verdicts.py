@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from analysis.audit.consistent import consistent, one_reading
 from analysis.audit.findings import VERDICTS, Finding, Judged, Question
 from analysis.audit.possible import possible
-from analysis.audit.replicated import Cells, replicated
+from analysis.audit.replicated import Ours, replicated
 from analysis.audit.witness import Witnesses
 from analysis.claims import Claim
 
@@ -40,7 +40,7 @@ SEVERITY: dict[Question, tuple[str, ...]] = {
 
 
 def audit(
-    claims: Sequence[Claim], paper: str, title: str, witnesses: Witnesses, cells: Cells
+    claims: Sequence[Claim], paper: str, title: str, witnesses: Witnesses, ours: Ours
 ) -> tuple[Judged, ...]:
     """Every claim of a paper, judged, in the order of its file."""
     by_id = {claim.id: claim for claim in claims}
@@ -58,7 +58,7 @@ def audit(
                 *consistent(claim, by_id, witnesses),
                 *([together[claim.id]] if claim.id in together else []),
                 *possible(claim, by_id, extremes),
-                *replicated(claim, by_id, cells),
+                *replicated(claim, by_id, ours),
             ),
         )
         for claim in claims

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from algorithms.specification import SpecificationError
+from analysis.audit.replicated import NOTHING
 from analysis.audit.verdicts import audit
 from analysis.claims import KINDS, Claim, Claims, load_claims, read_claims, reported
 
@@ -35,6 +36,14 @@ GAIN = {
     "value": "+99.9%",
     "of": {"new": CLAIM["id"], "old": "old"},
 }
+
+ABSENT: Any = object()
+GONE = dict.fromkeys(("environment", "method", "value", "n"), ABSENT)
+"""Fields of CLAIM that a change takes away."""
+ORDER = GONE | {
+    "kind": "ordering", "relation": "above", "experiment": "first", "first_method": "ppo", "second_method": "prefpoe",
+    "environments": ["ProbeTarget-v0"],
+}  # fmt: skip
 
 
 def write(folder: Path, *claims: dict[str, Any]) -> Path:
@@ -90,10 +99,34 @@ def test_reported_splits_the_spread_and_inherits_the_cell(paper: Path) -> None:
         ({"experiment": "third"}, "experiment: 'third' is not in experiments.yaml; allowed: first"),
         ({"method": "ppo_matched"}, "method: 'ppo_matched' is not in experiments.yaml; allowed: "),
         ({"environment": "Ant-v4"}, "environment: 'Ant-v4' is not in experiments.yaml; allowed: "),
+        (
+            ORDER | {"kind": "robustness", "over": "clip", "relation": "similar"},
+            "kind robustness takes relation: above, below (got 'similar')",
+        ),
+        (ORDER | {"over": "clip"}, "over: 'clip' is not in experiments.yaml; allowed: none"),
+        (
+            ORDER | {"second_experiment": "second"},
+            "method: 'prefpoe' is not in experiments.yaml; allowed: ppo, ppo_matched",
+        ),
+        (
+            ORDER | {"environments": ["Ant-v4"]},
+            "environment: 'Ant-v4' is not in experiments.yaml; allowed: ",
+        ),
+        (ORDER | {"kind": "equivalence", "relation": ABSENT}, "kind equivalence needs margin"),
+        (ORDER | {"kind": "trend", "relation": ABSENT, "over": "clip"}, "kind trend needs lead"),
+        (
+            {"kind": "finding", "statement": "s"} | GONE | {"experiment": ABSENT},
+            "kind finding needs study",
+        ),
+        (
+            {"kind": "finding", "study": "s", "statement": "s"} | GONE | {"experiment": ABSENT},
+            "study: 's' is not in experiments.yaml; allowed: none",
+        ),
     ],
 )
 def test_a_wrong_claim_is_named(paper: Path, change: dict[str, Any], words: str) -> None:
-    (problem,) = problems(paper, {**CLAIM, **change})
+    given = {key: value for key, value in {**CLAIM, **change}.items() if value is not ABSENT}
+    (problem,) = problems(paper, given)
     assert problem.startswith(f"{paper / 'claims.yaml'}:")
     assert words in problem
 
@@ -233,7 +266,7 @@ def test_no_file_crashes_the_reader(tmp_path: Path, claims: list[Any]) -> None:
     path.write_text(yaml.safe_dump({"claims": claims}, allow_unicode=True), encoding="utf-8")
     try:
         accepted = read_claims(path).claims
-        audit(accepted, "toy", "Toy", {}, lambda _: "none")
+        audit(accepted, "toy", "Toy", {}, NOTHING)
     except SpecificationError as error:
         lines = str(error).splitlines()
         assert all(line.startswith(str(path)) for line in lines)

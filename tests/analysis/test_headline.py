@@ -10,6 +10,7 @@ import pytest
 from algorithms.cell import Shard, load_plan
 from analysis import headline
 from analysis.audit.cells import recorded
+from analysis.audit.replicated import Ours
 from analysis.audit.verdicts import audit
 from analysis.claims import load_claims
 from analysis.headline import BEGIN, END
@@ -160,7 +161,7 @@ def test_verdicts_are_those_of_the_whole_audit(paper, results, record) -> None:
     record("ppo", LOW)
     record("prefpoe", [(100.0,), (140.0,), (120.0,)])
     record("ppo", [(10.0,), (11.0,), (12.0,)], "second")
-    whole = audit(load_claims(paper), "toy", "Toy", {}, recorded(paper, results))
+    whole = audit(load_claims(paper), "toy", "Toy", {}, Ours(recorded(paper, results)))
     by_id = {one.claim.id: one.replicated for one in whole}
     first, _, last = (row[-1] for row in rows(paper, results))
     signs = [by_id[name] for name in ("abstract.target", "target.ppo", "abstract.prefpoe")]

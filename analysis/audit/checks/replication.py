@@ -56,10 +56,12 @@ class Sample:
 
 @dataclass(frozen=True)
 class Replication:
-    """A verdict with its arithmetic."""
+    """A verdict with its arithmetic; `check` names the test, `power` says what it could have found."""
 
     verdict: Verdict
     arithmetic: str
+    check: str = "our runs"
+    power: str | None = None
 
 
 def effect(claimed: Range, theirs: Sequence[Sample], new: Sample, old: Sample) -> Replication:
@@ -151,23 +153,6 @@ def cohens_d(new: Sample, old: Sample) -> float:
     if pooled == 0:
         return math.inf if difference else 0.0
     return difference / pooled
-
-
-def ordering(direction: Direction, pairs: Sequence[tuple[str, Sample, Sample]]) -> Replication:
-    """A claimed order of two arms, in every one of `pairs` (environment, first, second)."""
-    sign = 1.0 if direction == "above" else -1.0
-    said, supported, opposed = [], 0, 0
-    for name, first, second in pairs:
-        difference = first.mean - second.mean
-        own = _interval(difference, (first, second))
-        said.append(f"{name}: ours {difference:.4g}, 95 % interval {own}")
-        supported += own.low > 0 if sign > 0 else own.high < 0
-        opposed += own.high < 0 if sign > 0 else own.low > 0
-    if supported == len(pairs):
-        verdict = "replicated"
-    else:
-        verdict = "contradicted" if opposed else "underpowered"
-    return Replication(verdict, "; ".join(said))  # type: ignore[arg-type]
 
 
 def _interval(centre: float, samples: Sequence[Sample]) -> Range:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.audit.checks.replication import Sample
+from analysis.audit.answers import Answer, Answered
+from analysis.audit.cells import Cells, Runs, unrecorded
 from analysis.audit.findings import VERDICTS, Judged
+from analysis.audit.replicated import Ours
 from analysis.audit.verdicts import SEVERITY, audit
 from analysis.audit.witness import Witness
 from analysis.claims import Claim
-
-Cells = Callable[[Claim], Sample | str]
 
 
 def claim(id: str, kind: str, value: str | None = None, **more: Any) -> Claim:
@@ -29,9 +28,13 @@ def claim(id: str, kind: str, value: str | None = None, **more: Any) -> Claim:
 
 
 def verdicts(
-    *claims: Claim, witnesses: dict[str, Witness] | None = None, cells: Cells = lambda _: "none"
+    *claims: Claim,
+    witnesses: dict[str, Witness] | None = None,
+    cells: Cells = unrecorded,
+    **more: Any,
 ) -> dict[str, Judged]:
-    return {one.claim.id: one for one in audit(claims, "toy", "Toy", witnesses or {}, cells)}
+    ours = Ours(cells, **more)
+    return {one.claim.id: one for one in audit(claims, "toy", "Toy", witnesses or {}, ours)}
 
 
 NEW = claim("new", "mean", "5375±581", n=5)
@@ -219,8 +222,20 @@ CELL_NEW = claim("new", "mean", "5375±581", method="prefpoe", **CELL)
 CELL_OLD = claim("old", "mean", "1276±67", method="ppo", **CELL)
 
 
+SPREAD = np.array([-2.0, -1.0, 0.0, 1.0, 2.0]) * 190 / np.sqrt(2.5)
+"""Five deviations with a standard deviation of 190 (ddof = 1)."""
+
+
 def ours(**means: float) -> Cells:
-    return lambda one: Sample(means[one.method], 190.0, 5) if one.method in means else "no record"
+    """Cells of one setting and five members with these means by method, whatever the environment."""
+
+    def cells(experiment: str, environment: str, method: str) -> Runs | str:
+        if method not in means:
+            return "no record"
+        scores = means[method] + SPREAD[None]
+        return Runs(f"{environment} / {method}", experiment, ({},), (0, 1, 2, 3, 4), scores)
+
+    return cells
 
 
 def test_replication_of_a_percentage_is_that_of_a_ratio() -> None:
@@ -248,6 +263,53 @@ def test_orderings_are_tested_in_every_environment() -> None:
     assert verdicts(order, cells=ours(prefpoe=900.0, ppo=100.0))["o"].replicated == "replicated"
     assert verdicts(order, cells=ours(prefpoe=100.0, ppo=900.0))["o"].replicated == "contradicted"
     assert verdicts(order, cells=ours(ppo=900.0))["o"].replicated == "untested"
+
+
+def test_a_smaller_protocol_is_shown_and_never_counts() -> None:
+    order = claim(
+        "o", "ordering", relation="above", first_method="prefpoe", second_method="ppo",
+        environments=["HalfCheetah-v4"], experiment="e",
+    )  # fmt: skip
+    judged = verdicts(order, shown=ours(prefpoe=900.0, ppo=100.0))["o"]
+    assert judged.replicated == "untested"
+    *_, shown = judged.findings
+    assert shown.check.endswith(", scale reduced")
+    assert shown.verdict == "untested"
+    assert (
+        "the same rule would say replicated: HalfCheetah-v4: difference = 800" in shown.arithmetic
+    )
+    # Beside a verdict of the published protocol it changes nothing.
+    both = verdicts(
+        order, cells=ours(prefpoe=100.0, ppo=900.0), shown=ours(prefpoe=900.0, ppo=100.0)
+    )
+    assert both["o"].replicated == "contradicted"
+    single = verdicts(CELL_NEW, shown=ours(prefpoe=5300.0))["new"]
+    assert (single.replicated, len(single.findings)) == ("untested", 2)
+
+
+def test_a_study_decides_what_its_record_looks_at() -> None:
+    found = claim("f", "finding", study="s", statement="rises")
+    answers = {
+        holds: {
+            "s": Answered(
+                record="abc", contents="def",
+                statements={"rises": Answer(holds=holds, statement="It rises", found="1, 2")},
+            )
+        }
+        for holds in (True, False, None)
+    }  # fmt: skip
+    told = {holds: verdicts(found, answers=given)["f"] for holds, given in answers.items()}
+    assert {holds: one.replicated for holds, one in told.items()} == {
+        True: "replicated", False: "contradicted", None: "untested",
+    }  # fmt: skip
+    assert told[True].findings[-1].arithmetic == "It rises: record abc; found: 1, 2"
+    stale = verdicts(found, answers=answers[True], outdated={"s": "stale: from record abc"})["f"]
+    assert stale.replicated == "untested"
+    assert "stale: from record abc" in stale.findings[-1].arithmetic
+    assert verdicts(found)["f"].replicated == "untested"
+    other = claim("f", "finding", study="s", statement="falls")
+    lost = verdicts(other, answers=answers[True])["f"]
+    assert "nothing decides 'falls'; allowed: rises" in lost.findings[-1].arithmetic
 
 
 def test_untestable_says_why() -> None:

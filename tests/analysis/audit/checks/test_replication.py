@@ -12,7 +12,6 @@ from analysis.audit.checks.replication import (
     Sample,
     cohens_d,
     effect,
-    ordering,
     ratio,
     single,
     welch_p,
@@ -76,14 +75,6 @@ def test_p_and_d_of_summaries_are_those_of_the_data() -> None:
     still = Sample(1.0, 0.0, 5)
     assert (welch_p(still, still), cohens_d(still, still)) == (1.0, 0.0)
     assert cohens_d(still, Sample(2.0, 0.0, 5)) == math.inf
-
-
-def test_an_order_must_hold_everywhere() -> None:
-    same = Sample(1010.0, 100.0, 5)
-    assert ordering("above", [("a", NEW, OLD), ("b", NEW, OLD)]).verdict == "replicated"
-    assert ordering("below", [("a", OLD, NEW)]).verdict == "replicated"
-    assert ordering("above", [("a", NEW, OLD), ("b", same, OLD)]).verdict == "underpowered"
-    assert ordering("above", [("a", NEW, OLD), ("b", OLD, NEW)]).verdict == "contradicted"
 
 
 def test_our_ratios_interval_is_the_tables() -> None:

@@ -1,0 +1,225 @@
+"""Claims about two methods, from records to verdicts: the declared test for each kind, by the experiment's own score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from algorithms.cell import load_plan
+from analysis.audit.cells import recorded
+from analysis.audit.findings import Judged
+from analysis.audit.replicated import Ours
+from analysis.audit.verdicts import audit
+from analysis.claims import Claim
+from analysis.statistics import contrasts, load_experiment, read_imported
+
+EXPERIMENTS = """\
+scales:
+  paper: &scale {note: a test, seeds: [0, 1, 2, 3, 4, 5, 6, 7], members_per_shard: 96, segments: 1,
+    evaluation_episodes: 1, curve_rows: 4, weights: false}
+  reduced: *scale
+experiments:
+  plain: &plain
+    title: One setting
+    baseline: ppo
+    methods: [ppo, prefpoe, linear_fusion]
+    contrasts: [[prefpoe, linear_fusion]]
+    steps: &steps {paper: {ProbeTarget-v0: 4096, ProbeSign-v0: 4096}, reduced: {ProbeTarget-v0: 4096}}
+  other:
+    title: Another learning rate
+    baseline: ppo
+    methods: [ppo]
+    settings: {learning_rate: 0.001}
+    steps: *steps
+  swept:
+    title: Two values of a tuned hyperparameter at each of three clips
+    baseline: ppo
+    methods: [ppo, prefpoe]
+    grid: {clip: [0.01, 0.1, 1.0], learning_rate: [1.0e-4, 1.0e-3]}
+    steps: {paper: {ProbeTarget-v0: 4096}}
+  by_area:
+    title: Scored by the area under the curve
+    baseline: ppo
+    methods: [ppo]
+    settings: {learning_rate: 0.002}
+    score: auc
+    steps: {paper: {ProbeTarget-v0: 4096}}
+"""
+SEEDS = 8
+Score = Callable[[Any, np.random.Generator], float | None]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    place = tmp_path / "toy"
+    place.mkdir()
+    (place / "experiments.yaml").write_text(EXPERIMENTS, encoding="utf-8")
+    return place
+
+
+@pytest.fixture
+def records(results: Path) -> Path:
+    return results / "paper" / "toy" / "records"
+
+
+@pytest.fixture
+def plant(folder: Path, write: Callable[..., Path]) -> Callable[..., None]:
+    """A function that writes the records of an experiment's method: each member scores what `of` says of its setting."""
+
+    def planted(experiment: str, method: str, of: Score, seed: int = 0) -> None:
+        generator = np.random.default_rng(seed)
+        for shard in load_plan(folder).shards("paper", experiment):
+            if shard.cell.method == method:
+                returns = [of(member.setting, generator) for member in shard.members]
+                write(shard, [None if x is None else (x, x) for x in returns])
+
+    return planted
+
+
+def noisy(mean: float, spread: float = 0.1) -> Score:
+    return lambda setting, generator: mean + spread * float(generator.normal())
+
+
+def judged(folder: Path, results: Path, kind: str, **more: Any) -> Judged:
+    about = {
+        "id": "x", "place": "Figure 1", "quote": "…", "experiment": "plain", "first_method": "prefpoe",
+        "second_method": "ppo", "environments": ["ProbeTarget-v0"],
+    }  # fmt: skip
+    claim = Claim.model_validate({**about, "kind": kind, **more})
+    ours = Ours(recorded(folder, results), recorded(folder, results, "reduced"))
+    (found,) = audit([claim], "toy", "Toy", {}, ours)
+    return found
+
+
+def test_an_ordering_is_tested_everywhere_and_its_intervals_are_the_tables(
+    folder, results, records, plant
+) -> None:
+    both = ["ProbeTarget-v0", "ProbeSign-v0"]
+    plant("plain", "prefpoe", noisy(-1.0), 1)
+    order = {
+        "kind": "ordering",
+        "relation": "above",
+        "second_method": "linear_fusion",
+        "environments": both,
+    }
+    assert judged(folder, results, **order).replicated == "untested"
+    plant("plain", "linear_fusion", noisy(-1.5), 2)
+    plant("plain", "ppo", noisy(-1.5), 3)
+    found = judged(folder, results, **order)
+    assert found.replicated == "replicated"
+    assert judged(folder, results, **{**order, "relation": "below"}).replicated == "contradicted"
+    assert judged(folder, results, **{**order, "relation": "at least"}).replicated == "untested"
+    (finding,) = found.findings
+    assert "Holm-adjusted p: ProbeTarget-v0" in finding.arithmetic
+    assert str(finding.power).count("is found with 80 %") == 2
+    loaded = load_experiment(
+        load_plan(folder), "paper", "plain", records, results / "scratch", read_imported([])
+    )
+    table = contrasts(
+        loaded.scores, [("prefpoe", "linear_fusion")], np.random.default_rng(20251108)
+    )
+    for row in table.itertuples():
+        ends = [f"[{low:.4g}, {high:.4g}]" for low, high in (
+            (row.mean_difference_low, row.mean_difference_high), (row.poi_low, row.poi_high))]  # fmt: skip
+        assert all(end in finding.arithmetic for end in ends)
+
+
+def test_equivalence_is_held_against_random_play(folder, results, plant) -> None:
+    """Random play scores −35/12 = −2.917; a tenth of what −1 is above it is 0.1917."""
+    plant("plain", "prefpoe", noisy(-1.02, 0.05), 1)
+    plant("plain", "ppo", noisy(-1.0, 0.05), 2)
+    found = judged(folder, results, "equivalence", margin=0.1)
+    assert found.replicated == "replicated"
+    (finding,) = found.findings
+    assert finding.check == "two one-sided tests"
+    assert "margin ±0.19" in finding.arithmetic
+    assert "where there is no true difference" in str(finding.power)
+    plant("other", "ppo", noisy(-1.5, 0.05), 3)
+    apart = judged(folder, results, "equivalence", margin=0.1, second_experiment="other")
+    assert apart.replicated == "contradicted"
+
+
+def peaked(height: Callable[[float], float]) -> Score:
+    """At the better of two learning rates what `height` says of the clip, a unit less at the other."""
+
+    def of(setting: dict[str, float], generator: np.random.Generator) -> float:
+        worse = setting["learning_rate"] < 1e-3
+        return height(setting["clip"]) - worse + 0.05 * float(generator.normal())
+
+    return of
+
+
+CURVES = {"first_method": "prefpoe", "second_method": "ppo", "experiment": "swept", "over": "clip"}
+
+
+def test_sweeps_answer_robustness_trend_and_order_at_every_level(folder, results, plant) -> None:
+    """The first is flat at 1; the second falls from 1 by half a unit a decade: area ½ above, its lead grows by ½ a decade."""
+    plant("swept", "prefpoe", peaked(lambda clip: 1.0), 1)
+    plant("swept", "ppo", peaked(lambda clip: -0.5 * np.log10(clip)), 2)
+    robust = judged(folder, results, "robustness", relation="above", **CURVES)
+    assert robust.replicated == "replicated"
+    height = robust.findings[0].arithmetic.partition("sensitivity curve = ")[2].partition(",")[0]
+    assert float(height) == pytest.approx(0.5, abs=0.08)
+    assert judged(folder, results, "trend", lead="grows", **CURVES).replicated == "replicated"
+    assert judged(folder, results, "trend", lead="shrinks", **CURVES).replicated == "contradicted"
+    # They start alike, so the first is not above at every clip; at the best setting of all they do not differ.
+    every = judged(folder, results, "ordering", relation="above", **CURVES)
+    assert every.replicated == "underpowered"
+    assert [f"clip {x:g}" in every.findings[0].arithmetic for x in (0.01, 0.1, 1.0)] == [True] * 3
+    best = judged(folder, results, "ordering", relation="above", **{**CURVES, "over": None})
+    assert best.replicated == "underpowered"
+
+
+def test_why_a_sweep_answers_nothing(folder, results, plant, write) -> None:
+    def said(kind: str, **more: Any) -> str:
+        found = judged(folder, results, kind, relation="above", **{**CURVES, **more})
+        assert found.replicated == "untested"
+        return found.findings[-1].arithmetic
+
+    assert said("robustness") == "ProbeTarget-v0 / prefpoe: not recorded at scale paper"
+    plant("plain", "ppo", noisy(-1.0))
+    plant("plain", "prefpoe", noisy(-1.0))
+    assert "plain does not vary clip" in said("robustness", experiment="plain")
+    plant("swept", "prefpoe", noisy(-1.0))
+    plant("swept", "ppo", lambda setting, _: None if setting["clip"] == 0.1 else -1.0)
+    assert "every setting of an arm has a run without a score at clip 0.1" in said("robustness")
+    equal = judged(folder, results, "equivalence", margin=0.1, experiment="swept")
+    assert "has 6 settings of it; a claim is about one" in equal.findings[-1].arithmetic
+
+
+def test_scores_are_what_the_experiment_says(folder, results, plant) -> None:
+    """Curves of planted records are 1.5 throughout, whatever is evaluated."""
+    plant("by_area", "ppo", noisy(-1.0))
+    runs = recorded(folder, results)("by_area", "ProbeTarget-v0", "ppo")
+    assert not isinstance(runs, str)
+    assert runs.scores.tolist() == [[1.5] * SEEDS]
+    plant("plain", "ppo", noisy(-1.0))
+    evaluated = recorded(folder, results)("plain", "ProbeTarget-v0", "ppo")
+    assert not isinstance(evaluated, str)
+    assert evaluated.scores.max() < 0
+    assert evaluated.seeds == tuple(range(SEEDS))
+
+
+def test_a_reduced_record_is_shown_only(folder, results, plant) -> None:
+    for method, mean in (("prefpoe", -1.0), ("ppo", -1.5)):
+        plant("plain", method, noisy(mean))
+    (results / "paper").rename(results / "reduced")
+    found = judged(folder, results, "ordering", relation="above")
+    assert found.replicated == "untested"
+    assert [finding.verdict for finding in found.findings] == ["untested", "untested"]
+    assert "the same rule would say replicated" in found.findings[1].arithmetic
+
+
+def test_welch_is_scipys(folder, results, plant) -> None:
+    plant("plain", "prefpoe", noisy(-1.0), 1)
+    plant("plain", "ppo", noisy(-1.05), 2)
+    cells = recorded(folder, results)
+    x, y = (cells("plain", "ProbeTarget-v0", name).scores[0] for name in ("prefpoe", "ppo"))  # type: ignore[union-attr]
+    low, high = stats.ttest_ind(x, y, equal_var=False).confidence_interval(0.95)
+    (finding,) = judged(folder, results, "ordering", relation="above").findings
+    assert f"95 % interval [{low:.4g}, {high:.4g}] (n = 8 and 8)" in finding.arithmetic
