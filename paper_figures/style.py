@@ -1,6 +1,7 @@
 """How everything drawn looks: fonts, colours, line styles, sizes, number formatting. The only such place.
 
-Figures are one column wide (3.25 in) and saved so that the same data give the same bytes.
+Figures are one column wide (3.25 in), or a page where many panels stand side by side, and saved so that the same data
+give the same bytes.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from matplotlib.figure import Figure
 
 from algorithms.records import atomic_path
 
-COLUMN = 3.25
+COLUMN, PAGE = 3.25, 6.75
 DOTS_PER_INCH = 300
 SMALL, NORMAL = 6.0, 7.0
+NOTE_WIDTH = 74
+"""Characters of a legend's note that one column holds."""
 MISSING = "—"
 MINUS = "−"
 NOTE_COLOUR = "#555555"
@@ -32,6 +35,8 @@ HEATMAP = "cividis"
 
 _BLACK, _ORANGE, _SKY, _GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 _BLUE, _VERMILLION, _PURPLE, _GREY = "#0072B2", "#D55E00", "#CC79A7", "#7F7F7F"
+_PALE, _DEEP = "#F5A878", "#8A3A00"
+"""Shades of vermillion."""
 _SOLID, _DOTTED, _DASH_DOT = "-", (0, (1, 0.9)), (0, (4, 1.2, 1, 1.2))
 
 
@@ -69,8 +74,18 @@ _MIXTURE = {
     "half_rep_cm": LineStyle(_ORANGE),
     "gumbel_rep_cm": LineStyle(_PURPLE),
 }
-PAPERS: tuple[dict[str, LineStyle], ...] = (_PREFPOE, _MIXTURE)
-"""One style per method through a whole paper: Okabe and Ito's colours (2008), variants by dashes."""
+_GREEDY_AC = {
+    "greedy_ac_gm_1": LineStyle(_BLACK),
+    "greedy_ac_released": LineStyle(_BLACK, _DOTTED),
+    "greedy_ac_gm_2": LineStyle(_PALE, _DOTTED),
+    "greedy_ac_gm_5": LineStyle(_VERMILLION),
+    "greedy_ac_gm_8": LineStyle(_DEEP, _DASH_DOT),
+}
+PAPERS: tuple[dict[str, LineStyle], ...] = (_PREFPOE, _MIXTURE, _GREEDY_AC)
+"""One style per method through a whole paper: Okabe and Ito's colours (2008), variants by dashes.
+
+GreedyAC's arms, which no figure shows beside others, are a group of their own.
+"""
 METHODS: dict[str, LineStyle] = {name: look for paper in PAPERS for name, look in paper.items()}
 
 POLICIES: dict[str, LineStyle] = {
@@ -78,6 +93,22 @@ POLICIES: dict[str, LineStyle] = {
     "gaussian_mixture": LineStyle(_VERMILLION),
 }
 """Policies of studies that train no method."""
+
+COMPONENTS: dict[int, LineStyle] = {
+    2: LineStyle(_PALE, _DOTTED),
+    5: _MIXTURE["half_rep_sgm"],
+    8: LineStyle(_DEEP, _DASH_DOT),
+}
+"""HalfRep-SGM by its number of components: shades of its colour, the darker the more."""
+
+TEMPERATURES: dict[float, LineStyle] = {
+    0.1: LineStyle("#A6C8E0", _DOTTED),
+    0.5: LineStyle(_SKY, _DASH_DOT),
+    1.0: _MIXTURE["gumbel_rep_sgm"],
+    2.0: LineStyle("#004A75", _DASH_DOT),
+    10.0: LineStyle("#00223A", _DOTTED),
+}
+"""GumbelRep-SGM by its temperature: shades of its colour, the darker the higher."""
 
 _OTHERS = (LineStyle(_GREY), LineStyle(_GREY, _DOTTED), LineStyle(_GREY, _DASH_DOT))
 _RC: dict[Any, Any] = {
@@ -108,10 +139,10 @@ def line_styles(methods: Sequence[str]) -> dict[str, LineStyle]:
 
 
 @contextmanager
-def figure(height: float) -> Iterator[Figure]:
-    """A figure one column wide and `height` inches high; draw and save inside the block."""
+def figure(height: float, width: float = COLUMN) -> Iterator[Figure]:
+    """A figure `width` × `height` inches large; draw and save inside the block."""
     with matplotlib.rc_context(_RC):
-        yield Figure(figsize=(COLUMN, height), layout="constrained")
+        yield Figure(figsize=(width, height), layout="constrained")
 
 
 def save(drawing: Figure, stem: Path) -> None:
@@ -123,10 +154,15 @@ def save(drawing: Figure, stem: Path) -> None:
         drawing.savefig(path, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
 
 
-def panel_title(axes: Axes, letter: str, title: str, note: str) -> None:
+def panel_title(axes: Axes, letter: str, title: str, note: str, size: float = NORMAL) -> None:
     """The panel's name on the left; scale and n, small, in the corner on the right."""
-    axes.set_title(f"({letter}) {title}", loc="left", pad=3)
+    axes.set_title(f"({letter}) {title}", loc="left", pad=3, fontsize=size)
     axes.set_title(note, loc="right", pad=3, fontsize=SMALL - 0.5, color=NOTE_COLOUR)
+
+
+def corner_note(drawing: Figure, text: str) -> None:
+    """Words, small, in the figure's upper right corner: the scale, where panels have room for n alone."""
+    drawing.suptitle(text, x=0.995, ha="right", fontsize=SMALL - 0.5, color=NOTE_COLOUR)
 
 
 def centre_note(axes: Axes, text: str) -> None:
@@ -149,14 +185,15 @@ def legend_below(
     drawing: Figure, handles: Sequence[Artist], labels: Sequence[str], note: str
 ) -> None:
     """A note and a legend below all panels, where they cover no data."""
+    columns = drawing.get_figwidth() / COLUMN
     box = drawing.legend(
         handles,
         [wrapped(label, 30) for label in labels],
         loc="outside lower center",
-        title=wrapped(note, 74),
+        title=wrapped(note, int(NOTE_WIDTH * columns)),
         title_fontsize=SMALL - 0.5,
         alignment="left",
-        ncols=2,
+        ncols=int(2 * columns),
         frameon=False,
         handlelength=2.2,
         columnspacing=1.0,

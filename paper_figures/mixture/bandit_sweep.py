@@ -9,68 +9,51 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from algorithms.settings import METHODS
-from analysis.effects import levels
-from analysis.statistics import bootstrap_interval
 from envs.registry import ENVIRONMENTS
 from paper_figures import style
 from paper_figures.artifact import Request
+from paper_figures.mixture import sensitivity
+from paper_figures.mixture.sensitivity import ALPHA
 
 ENVIRONMENT = "MultimodalBandit"
-ALPHA, RATE = "alpha", "critic_learning_rate"
+RATE = "critic_learning_rate"
 PULLS = ENVIRONMENTS[ENVIRONMENT].horizon
-SEED = 0
 MEASURES = {"last_tenth": "training_return", "auc": "auc"}
 """Columns of the scores by what the best setting has most of."""
 
 
 def read_scores(request: Request) -> pd.DataFrame:
-    """A row for each member that is done: method, seed (the bandit), alpha, critic_learning_rate, and rewards per pull
-    `last_tenth` and `auc`.
+    """A row for each member: method, seed (the bandit), setting, alpha, critic_learning_rate, and rewards per pull `last_tenth`
+    and `auc`, NaN unless it is done.
     """
     scores = request.read("scores")
-    done = scores[scores["status"] == "done"]
-    swept = levels(done)[[ALPHA, RATE]] if len(done) else pd.DataFrame(columns=[ALPHA, RATE])
-    measured = {name: done[column] / PULLS for name, column in MEASURES.items()}
-    return done[["method", "seed", "setting"]].join(swept).assign(**measured)
+    measured = {name: scores[column] / PULLS for name, column in MEASURES.items()}
+    members = scores[["method", "seed", "setting"]].assign(**measured)
+    return sensitivity.with_levels(members, (ALPHA, RATE))
 
 
 def best_settings(scores: pd.DataFrame, measure: str, within: tuple[str, ...]) -> pd.DataFrame:
-    """The best setting of every combination of `within`, with its mean over bandits and the mean's 95 % interval.
-
-    Columns: method, alpha, critic_learning_rate, setting, n, mean, low, high (stratified bootstrap over bandits).
-    """
-    rows: list[dict[str, Any]] = []
-    by_setting = ["method", ALPHA, RATE, "setting"]
-    found = scores.groupby(by_setting, sort=False)[measure].agg(["size", "mean"]).reset_index()
-    for _, group in found.groupby(list(within), sort=False):
-        best = group.loc[group["mean"].idxmax()]
-        own = scores[(scores["method"] == best["method"]) & (scores["setting"] == best["setting"])]
-        values = own[measure].to_numpy(np.float64)
-        low, high = bootstrap_interval(
-            [values], lambda x: float(np.mean(x)), np.random.default_rng(SEED)
-        )
-        row = {name: best[name] for name in by_setting}
-        rows.append({**row, "n": len(values), "mean": best["mean"], "low": low, "high": high})
-    return pd.DataFrame(rows, columns=[*by_setting, "n", "mean", "low", "high"])
+    """`sensitivity.best_settings` with columns for what is set. Columns: method, alpha, critic_learning_rate, setting, n, mean, low, high."""
+    best = sensitivity.best_settings(scores, measure, within)
+    columns = ["method", ALPHA, RATE, "setting", *sensitivity.ESTIMATE]
+    return sensitivity.with_levels(best, (ALPHA, RATE))[columns]
 
 
-def sensitivity(axes: Axes, best: pd.DataFrame) -> None:
-    """Each method's best setting at every α, with its interval; methods stand beside each other."""
-    methods = list(dict.fromkeys(best["method"]))
-    for index, method in enumerate(methods):
-        own, look = best[best["method"] == method].sort_values(ALPHA), style.METHODS[method]
-        at = own[ALPHA] * 10 ** (0.05 * (index - (len(methods) - 1) / 2))
-        axes.plot(at, own["mean"], color=look.colour, ls=look.dashes, marker="o", ms=2.4, lw=0.9)
-        axes.vlines(at, own["low"], own["high"], color=look.colour, lw=1.0)
-    axes.set_xscale("log")
-    axes.set_xlabel("entropy scale α", labelpad=1.5)
+def curves_of(row: Mapping[Any, Any], curves: pd.DataFrame) -> pd.DataFrame:
+    """The learning curves of a row of `best_settings`, one for each bandit. Columns: seed, step, return_mean (reward per pull)."""
+    own = curves[(curves["method"] == row["method"]) & (curves["setting"] == row["setting"])]
+    return own[["seed", "step"]].assign(return_mean=own["return_mean"] / PULLS)
+
+
+def across_alpha(axes: Axes, best: pd.DataFrame) -> None:
+    """Each method's best setting at every α."""
+    sensitivity.draw(axes, best, style.line_styles(list(dict.fromkeys(best["method"]))), "method")
     axes.set_ylabel("reward per pull", labelpad=2)
 
 

@@ -9,18 +9,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.statistics import mean_interval
 from paper_figures import artifact, curves, style
 from paper_figures.artifact import Request
 from paper_figures.mixture.bandit_sweep import (
-    ALPHA,
     ENVIRONMENT,
-    PULLS,
+    across_alpha,
     best_settings,
+    curves_of,
     legend,
     read_scores,
-    sensitivity,
 )
+from paper_figures.mixture.bootstrap import band
+from paper_figures.mixture.sensitivity import ALPHA
 
 NAME = "figure_11"
 
@@ -43,7 +43,7 @@ def render(request: Request) -> None:
         learning(a, means)
         about = f"{request.scale}, n = {int(by_area['n'].max()) if len(by_area) else 0}"
         style.panel_title(a, "a", "Best final performance", about)
-        sensitivity(b, by_area)
+        across_alpha(b, by_area)
         style.panel_title(b, "b", "Best area under the curve", about)
         if by_area.empty:
             for axes in (a, b):
@@ -53,15 +53,15 @@ def render(request: Request) -> None:
 
 
 def averaged(seeds: pd.DataFrame, best: pd.DataFrame) -> pd.DataFrame:
-    """The mean over bandits of the rewards per pull of each best setting: method, step, n, mean, low, high (t interval)."""
-    rows = []
+    """The mean over bandits of the rewards per pull of each best setting: method, step, n, mean, low, high (bootstrap)."""
+    parts = []
     for row in best.to_dict("records"):
-        own = seeds[(seeds["method"] == row["method"]) & (seeds["setting"] == row["setting"])]
-        for step, bin_ in own.groupby("step"):
-            values = bin_["return_mean"].to_numpy(np.float64) / PULLS
-            low, high = mean_interval(values)
-            rows.append((row["method"], step, len(values), values.mean(), low, high))
-    return pd.DataFrame(rows, columns=["method", "step", "n", "mean", "low", "high"])
+        by_bandit = curves_of(row, seeds).pivot(index="seed", columns="step", values="return_mean")
+        low, high = band(by_bandit.to_numpy(np.float64))
+        about = {"n": by_bandit.count(), "mean": by_bandit.mean(), "low": low, "high": high}
+        parts.append(pd.DataFrame(about).reset_index().assign(method=row["method"]))
+    columns = ["method", "step", "n", "mean", "low", "high"]
+    return pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
 
 
 def learning(axes: Axes, means: pd.DataFrame) -> None:
@@ -77,9 +77,9 @@ def note(request: Request) -> str:
     """How to read the figure."""
     return (
         f"{request.scale_words}; {request.steps[ENVIRONMENT]:,} pulls. (a) Mean over bandits of the setting with the largest "
-        "mean reward over the last tenth of pulls, named below; bands: 95 % t intervals. (b) The largest mean over all pulls "
-        "at each α, the best of the step sizes; lines: 95 % bootstrap intervals over bandits. The best is chosen on "
-        "the bandits shown."
+        "mean reward over the last tenth of pulls, named below; bands: 95 % bootstrap intervals. (b) The largest mean over all pulls "
+        "at each α, the best of the step sizes; lines: the same. The best is chosen on "
+        "the bandits shown, among settings without a lost run."
     )
 
 

@@ -13,14 +13,14 @@ from envs.native import bandits
 from paper_figures import artifact, style
 from paper_figures.artifact import Request
 from paper_figures.mixture.bandit_sweep import (
-    ALPHA,
     ENVIRONMENT,
-    PULLS,
+    across_alpha,
     best_settings,
+    curves_of,
     legend,
     read_scores,
-    sensitivity,
 )
+from paper_figures.mixture.sensitivity import ALPHA
 
 NAME = "figure_6"
 EXAMPLES = (0, 1, 2)
@@ -43,23 +43,23 @@ def render(request: Request) -> None:
     with style.figure(5.2) as drawing:
         axes = drawing.subplot_mosaic("abc;def;ggg", height_ratios=(1, 1, 2))
         for seed, top, bottom in zip(EXAMPLES, "abc", "def", strict=True):
-            problem(axes[top], seed)
-            learning(axes[bottom], seed, curves, best)
+            problem(axes[top], top, seed)
+            learning(axes[bottom], bottom, seed, curves, best)
             axes[bottom].set_xlim(0, request.steps[ENVIRONMENT] / 1e3)
         for name in "bcef":
             axes[name].tick_params(labelleft=False)
         axes["a"].set_ylabel("reward", labelpad=2)
         axes["d"].set_ylabel("reward per pull", labelpad=2)
         n = int(across["n"].max()) if len(across) else 0
-        style.panel_title(axes["g"], "c", "Best step size at each α", f"{request.scale}, n = {n}")
-        sensitivity(axes["g"], across)
+        style.panel_title(axes["g"], "g", "Best step size at each α", f"{request.scale}, n = {n}")
+        across_alpha(axes["g"], across)
         if across.empty:
             style.centre_note(axes["g"], "no records yet")
         legend(drawing, best, note(request), "o")
         style.save(drawing, request.output)
 
 
-def problem(axes: Axes, seed: int) -> None:
+def problem(axes: Axes, letter: str, seed: int) -> None:
     """The reward of one bandit."""
     drawn = bandits.draw(seed)
     action = torch.linspace(-bandits.REACH, bandits.REACH, 601, dtype=torch.float64)
@@ -69,20 +69,16 @@ def problem(axes: Axes, seed: int) -> None:
     axes.set_xlim(-bandits.REACH, bandits.REACH)
     axes.set_ylim(0, 1.08)
     axes.set_xlabel("action", labelpad=1.5)
-    axes.set_title(f"bandit {seed}", fontsize=style.SMALL, pad=2)
+    style.panel_title(axes, letter, f"bandit {seed}", "")
 
 
-def learning(axes: Axes, seed: int, curves: pd.DataFrame, best: pd.DataFrame) -> None:
+def learning(axes: Axes, letter: str, seed: int, curves: pd.DataFrame, best: pd.DataFrame) -> None:
     """Learning curves of the best settings on one bandit."""
     for row in best[best["method"].isin(CURVES)].to_dict("records"):
-        own = curves[
-            (curves["method"] == row["method"])
-            & (curves["setting"] == row["setting"])
-            & (curves["seed"] == seed)
-        ]
-        look = style.METHODS[row["method"]]
-        values = own["return_mean"] / PULLS
-        axes.plot(own["step"] / 1e3, values, color=look.colour, ls=look.dashes, lw=1.0)
+        own, look = curves_of(row, curves), style.METHODS[row["method"]]
+        own = own[own["seed"] == seed]
+        axes.plot(own["step"] / 1e3, own["return_mean"], color=look.colour, ls=look.dashes, lw=1.0)
+    style.panel_title(axes, letter, "", "")
     axes.set_ylim(0, 1.08)
     axes.set_xlabel("thousand pulls", labelpad=1.5)
 
@@ -90,10 +86,11 @@ def learning(axes: Axes, seed: int, curves: pd.DataFrame, best: pd.DataFrame) ->
 def note(request: Request) -> str:
     """How to read the figure."""
     return (
-        f"{request.scale_words}; {request.steps[ENVIRONMENT]:,} pulls. Above: three bandits, largest reward 1. Middle: "
-        "training on each with the settings named below, which have the largest mean reward over the last tenth of pulls "
-        "on all bandits. (c) The same mean at each α, the best of the actor step sizes η; lines: 95 % bootstrap intervals "
-        "over bandits. The best is chosen on the bandits shown."
+        f"{request.scale_words}; {request.steps[ENVIRONMENT]:,} pulls. (a–c) Three bandits, largest reward 1. (d–f) "
+        "Training on each with the settings named below, which have the largest mean reward over the last tenth of pulls "
+        "on all bandits. (g) The same mean at each α, the best of the actor step sizes η; lines: 95 % bootstrap intervals "
+        "over bandits. The best is chosen on the bandits shown, among settings "
+        "without a lost run."
     )
 
 
