@@ -373,10 +373,8 @@ def statistics(
     of our own arms with the baseline in this table; imported arms are a family of their own, so that
     joining one changes no number of ours.
     """
-    root = int(generator.integers(2**63))
-    table = pd.DataFrame(
-        [_row(group, scores, baseline, root) for group in _groups(scores, methods)]
-    )
+    root, arms = int(generator.integers(2**63)), _arms(scores)
+    table = pd.DataFrame([_row(group, arms, baseline, root) for group in _groups(scores, methods)])
     return _adjusted(table, [table["imported"], ~table["imported"]])
 
 
@@ -388,7 +386,7 @@ def contrasts(
     Columns are those of `statistics` and, third, `against`: the other arm's method. Without pairs, a table
     of the same columns without rows.
     """
-    root = int(generator.integers(2**63))
+    root, arms = int(generator.integers(2**63)), _arms(scores)
     groups = _groups(scores[~scores["imported"]], ())
     found = [
         (group, against)
@@ -397,12 +395,24 @@ def contrasts(
         if group["method"].iloc[0] == arm
     ]
     shown = found or [(scores.iloc[:1], "")]
-    table = pd.DataFrame([_row(group, scores, against, root) for group, against in shown])
+    table = pd.DataFrame([_row(group, arms, against, root) for group, against in shown])
     table.insert(2, "against", [against for _, against in shown])
     return _adjusted(table.iloc[: len(found)].copy(), [pd.Series(True, index=range(len(found)))])
 
 
-def _row(group: pd.DataFrame, scores: pd.DataFrame, against: str, root: int) -> dict[str, Any]:
+Arms = dict[tuple[str, str, str], pd.DataFrame]
+"""Members by environment, setting and method."""
+
+
+def _arms(scores: pd.DataFrame) -> Arms:
+    keys = ["environment", "setting", "method"]
+    return {
+        (str(environment), str(setting), str(method)): members
+        for (environment, setting, method), members in scores.groupby(keys, sort=False)
+    }
+
+
+def _row(group: pd.DataFrame, arms: Arms, against: str, root: int) -> dict[str, Any]:
     """One arm on one environment: what it scored, and how that compares with the arm `against`.
 
     Its random streams depend on what the row is about, not on where it stands, so that the same records
@@ -411,12 +421,9 @@ def _row(group: pd.DataFrame, scores: pd.DataFrame, against: str, root: int) -> 
     first = group.iloc[0]
     environment, imported = str(first["environment"]), bool(first["imported"])
     about = (environment, first["method"], first["setting"], imported)
-    other = scores[
-        (scores["environment"] == environment)
-        & (scores["setting"] == first["setting"])
-        & (scores["method"] == against)
-        & (first["method"] != against)
-    ]
+    other = arms.get((environment, str(first["setting"]), against), group.iloc[:0])
+    if first["method"] == against:
+        other = other.iloc[:0]
     # An imported score is a training return, and shares no random numbers with ours.
     measure = "training_return" if imported else "score"
     x, y = _scored(group, "score"), _scored(other, measure)

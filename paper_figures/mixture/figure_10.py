@@ -50,7 +50,10 @@ def render(request: Request) -> None:
     seeds = request.plan.scale_of(request.scale, request.experiment).seeds
     rows = math.ceil(len(seeds) / PER_ROW)
     with style.figure(0.58 * rows + 1.0, style.PAGE) as drawing:
-        grid = drawing.subplots(rows, PER_ROW, sharex=True, sharey=True, squeeze=False)
+        # Not shared axes: a hundred of them take matplotlib a minute to lay out.
+        grid = drawing.subplots(rows, PER_ROW, squeeze=False)
+        for axes in (*grid[:-1].flat, *grid[:, 1:].flat):
+            axes.tick_params(labelbottom=axes in grid[-1], labelleft=axes in grid[:, 0])
         for axes in grid.flat[len(seeds) :]:
             axes.set_visible(False)
         for axes, seed in zip(grid.flat, seeds, strict=False):
@@ -88,15 +91,20 @@ def panel(axes: Axes, seed: int, curves: dict[str, pd.DataFrame], pulls: int) ->
 
 def note(found: pd.DataFrame, request: Request) -> str:
     """How to read the figure, and on how many bandits the methods differ."""
-    gap = found["difference"].dropna()
-    names = (METHODS[MIXTURE].label, METHODS[BASE].label)
-    told = (
-        f" Over the last tenth of pulls {names[0]} earns more than {names[1]} on {(gap > TIE).sum()} bandits and less on "
-        f"{(gap < -TIE).sum()}; on {(gap.abs() <= TIE).sum()} they differ by at most {TIE:g}."
-    )
+    names = {name: METHODS[name].label for name in (MIXTURE, BASE)}
+    lacking = [label for name, label in names.items() if found[name].isna().all()]
+    if lacking:
+        told = f"No records yet of {' and '.join(lacking)}."
+    else:
+        gap = found["difference"].dropna()
+        told = (
+            f"Over the last tenth of pulls {names[MIXTURE]} earns more than {names[BASE]} on {(gap > TIE).sum()} bandits and "
+            f"less on {(gap < -TIE).sum()}; on {(gap.abs() <= TIE).sum()} they differ by at most {TIE:g}."
+        )
     return (
-        f"{request.scale_words}; {request.steps[ENVIRONMENT]:,} pulls; above each panel the bandit's seed; the largest reward is 1. The settings named "
-        f"below have the largest mean reward over the last tenth of pulls on all bandits.{told if len(gap) else ' No records yet.'}"
+        f"{request.scale_words}; {request.steps[ENVIRONMENT]:,} pulls; above each panel the bandit's seed; the largest reward "
+        "is 1. The settings named below have the largest mean reward over the last tenth of pulls on all bandits. "
+        + told
     )
 
 

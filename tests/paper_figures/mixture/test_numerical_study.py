@@ -323,7 +323,7 @@ def test_a_study_is_planned_and_redrawn_beside_experiments_without_records(
     request = read_request({**config, "scale": "smoke"})
     (record,) = [path for path in request.all_records("mixture") if "/studies/" in path]
     assert Path(record).is_file()
-    for scale, said in (("smoke", "1</b>of 1 studies"), ("paper", "0</b>of 1 studies")):
+    for scale, said in (("smoke", "1</b>of 1 studies"), ("quick", "0</b>of 1 studies")):
         options = ["--papers", "paper_figures/mixture", "--scale", scale]
         assert recorded.main([*options, "--results", str(results)]) == 0
         page = (results / scale / "report.html").read_text(encoding="utf-8")
