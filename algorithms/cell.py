@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -19,7 +19,6 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import (
     AfterValidator,
     Field,
-    PrivateAttr,
     ValidationError,
     field_validator,
     model_validator,
@@ -77,7 +76,7 @@ class Protocol:
 
     def content(self) -> dict[str, Any]:
         """What enters a record's identity; what records are older than stays out while it is not asked for."""
-        later = {"weights": True, "evaluation_every": None, "snapshots": 0}
+        later = {own.name: own.default for own in fields(self) if own.default is not MISSING}
         asked = {name: getattr(self, name) for name in later}
         return {
             "segments": self.segments,
@@ -186,6 +185,10 @@ def make_cell(
     if cell.iterations < 1:
         raise SpecificationError(
             f"steps = {steps} is less than one iteration of {method} ({settings.iteration_steps} steps)"
+        )
+    if protocol.evaluation_every is not None and protocol.evaluation_every > steps:
+        raise SpecificationError(
+            f"evaluation_every = {protocol.evaluation_every} is more than steps = {steps}: no evaluation would take place"
         )
     return cell
 
@@ -421,7 +424,6 @@ class Plan(Strict):
     scales: dict[str, Scale]
     experiments: dict[str, Experiment]
     studies: dict[str, StudyEntry] = Field(default_factory=dict)
-    _shards: dict[tuple[str, str], list[Shard]] = PrivateAttr(default_factory=dict)
 
     @field_validator("scales")
     @classmethod
@@ -508,17 +510,14 @@ class Plan(Strict):
         ]
         if entry.best_of is None:
             return cells
-        return [replace(cell, best_of=self._sweep(scale, entry.best_of, cell)) for cell in cells]
+        sweep = self.shards(scale, entry.best_of)  # once: it may have ten thousands of members
+        return [replace(cell, best_of=self._sweep(entry.best_of, sweep, cell)) for cell in cells]
 
-    def _sweep(self, scale: str, experiment: str, cell: Cell) -> Sweep:
-        """The sweep `experiment` of the cell's method on its environment."""
+    def _sweep(self, experiment: str, shards: Sequence[Shard], cell: Cell) -> Sweep:
+        """The sweep `experiment`, of which these are all shards, of the cell's method on its environment."""
         here = (cell.method, cell.environment)
-        shards = self.shards(scale, experiment)
-        return Sweep(
-            experiment,
-            tuple(s for s in shards if (s.cell.method, s.cell.environment) == here),
-            self.experiments[experiment].score,
-        )
+        own = tuple(s for s in shards if (s.cell.method, s.cell.environment) == here)
+        return Sweep(experiment, own, self.experiments[experiment].score)
 
     def rerun_of(self, scale: str, sweep: str) -> Cell:
         """The cell that reruns the best of the sweep with that hash. Raises SpecificationError."""
@@ -534,18 +533,12 @@ class Plan(Strict):
 
     def shards(self, scale: str, experiment: str) -> list[Shard]:
         """The experiment's shards at `scale`: each cell's members in groups of `members_per_shard`."""
-        key = (scale, experiment)
-        if key not in self._shards:  # reruns ask for their sweep again and again
-            here = self.scale_of(scale, experiment)
-            swept = points(self.experiments[experiment].swept_at(scale))
-            members = [Member(seed=seed, setting=point) for point in swept for seed in here.seeds]
-            size = here.members_per_shard
-            starts = range(0, len(members), size)
-            groups = [tuple(members[start : start + size]) for start in starts]
-            self._shards[key] = [
-                Shard(cell, group) for cell in self.cells(scale, experiment) for group in groups
-            ]
-        return self._shards[key]
+        here = self.scale_of(scale, experiment)
+        size = here.members_per_shard
+        swept = points(self.experiments[experiment].swept_at(scale))
+        members = [Member(seed=seed, setting=point) for point in swept for seed in here.seeds]
+        groups = [tuple(members[start : start + size]) for start in range(0, len(members), size)]
+        return [Shard(cell, group) for cell in self.cells(scale, experiment) for group in groups]
 
     def all_shards(self, scale: str) -> dict[str, Shard]:
         """Every shard of the scale by hash; cells that experiments share are trained once."""

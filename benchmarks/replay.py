@@ -3,7 +3,7 @@
     python -m benchmarks.replay --task classic            (needs the extra `benchmarks`)
     python -m benchmarks.replay --task mujoco --members 8
 
-An update follows every step, so the figures are environment steps a second as well. Every contender runs as `--processes`
+An update follows every step once a batch is stored; only updates are counted, and the few steps before them take time too. Every contender runs as `--processes`
 processes of one thread each, at the same time; a figure is the sum over them. Compiling is timed apart.
 """
 
@@ -23,18 +23,19 @@ PEERS = ("stable-baselines3", "sbx")
 
 
 class Task(NamedTuple):
-    """An environment, here and in gymnasium, with the sizes of networks, batch and population of the paper."""
+    """An environment, here and in gymnasium, with the paper's sizes of networks and batch, and its fixed α if it has one."""
 
     environment: str
     peers_environment: str
     hidden: tuple[int, int]
     batch: int
     members: int
+    alpha: float | None
 
 
 TASKS = {
-    "classic": Task("ShapedPendulum", "Pendulum-v1", (64, 64), 32, 640),
-    "mujoco": Task("HalfCheetah-v4", "HalfCheetah-v4", (256, 256), 100, 8),
+    "classic": Task("ShapedPendulum", "Pendulum-v1", (64, 64), 32, 640, 0.1),
+    "mujoco": Task("HalfCheetah-v4", "HalfCheetah-v4", (256, 256), 100, 8, None),
 }
 
 
@@ -47,8 +48,10 @@ def population(method: str, task: Task, members: int, steps: int) -> dict[str, f
     from algorithms.progress import Progress
 
     torch.set_num_threads(1)
-    settings = {"hidden": task.hidden, "batch_size": task.batch, "buffer_size": 100_000}
-    settings |= {"initial_steps": 0, "update_after": 0}
+    settings: dict[str, Any] = {"hidden": task.hidden, "batch_size": task.batch}
+    settings |= {"buffer_size": 100_000, "initial_steps": 0, "update_after": 0}
+    if task.alpha is not None:
+        settings |= {"automatic_alpha": False, "alpha": task.alpha}
     cell = make_cell(method, task.environment, settings, steps, Protocol(1, 1, 1))
     shard = Shard(cell, tuple(Member(seed=seed) for seed in range(members)))
     with tempfile.TemporaryDirectory() as folder:
@@ -57,7 +60,7 @@ def population(method: str, task: Task, members: int, steps: int) -> dict[str, f
         learners = train.warm_up(learners, state, progress)
         train.train_segment(shard, learners, state, 0, 1, progress)
     return {
-        "updates_per_second": members * steps / state.training_seconds,
+        "updates_per_second": members * state.learners.updates / state.training_seconds,
         "compile_seconds": state.compile_seconds,
     }
 
@@ -74,6 +77,7 @@ def peer(which: str, task: Task, steps: int) -> dict[str, float]:
         torch.set_num_threads(1)
     settings: dict[str, Any] = {"policy_kwargs": {"net_arch": list(task.hidden)}}
     settings |= {"batch_size": task.batch, "learning_starts": task.batch, "buffer_size": 100_000}
+    settings |= {} if task.alpha is None else {"ent_coef": task.alpha}
     model = library.SAC("MlpPolicy", task.peers_environment, device="cpu", seed=0, **settings)
     start = time.perf_counter()
     model.learn(2 * task.batch)

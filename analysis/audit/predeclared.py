@@ -4,7 +4,7 @@ Kind          Arms of one setting (reruns of a sweep's best)     Arms of a sweep
 ordering      Welch interval and probability of improvement      split-seed, at the best setting, or at the best of every value of `over`
 equivalence   two one-sided tests, margin against random play    none
 robustness    none                                               split-seed, area under the sensitivity curve over log₁₀ `over`
-trend         none                                               split-seed, slope of the lead in log₁₀ `over`
+trend         none                                               split-seed, slope of the lead in log₁₀ `over`, and a mean lead above 0
 
 The tests are in `checks/`, the rule from tests to a verdict is in `checks/decision.py`. All compare by the experiment's score.
 """
@@ -12,6 +12,7 @@ The tests are in `checks/`, the rule from tests to a verdict is in `checks/decis
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -149,4 +150,12 @@ def _contrasts(claim: Claim, environment: str, first: Swept, second: Swept) -> I
     }[claim.kind]
     found = sweeps.contrasted(observed, drawn, weigh(levels), n)
     at = list(zip(levels.tolist(), observed.tolist(), strict=True))
-    yield sweeps.part(environment, what, direction, found, at)
+    told = sweeps.part(environment, what, direction, found, at)
+    if (
+        claim.kind == "trend"
+    ):  # a lead that grows or shrinks is one: without it the slope says nothing of a gap
+        lead = sweeps.contrasted(observed, drawn, sweeps.area_weights(levels), n)
+        ahead = sweeps.part(environment, "mean lead", "above", lead)
+        supports = max(told.supports, ahead.supports)
+        told = replace(told, said=f"{told.said}, {ahead.said}", supports=supports)
+    yield told

@@ -56,15 +56,16 @@ def render(request: Request) -> None:
 
 
 def reaching(scores: pd.DataFrame) -> pd.DataFrame:
-    """How many runs that are done reach the goal in the last tenth of training. Columns: arm, n, reaching, low, high.
+    """How many runs reach the goal in the last tenth of training; one that diverged does not. Columns: arm, n, reaching,
+    low, high.
 
     The ends are those of Wilson's 95 % interval of the share.
     """
-    done = scores[scores["status"] == "done"]
+    ended = scores[scores["status"].isin(("done", "diverged"))]
     rows = []
     for arm in ARMS:
-        own = done.loc[done["arm"] == arm.name, "training_return"]
-        count = int((own > FAILURE).sum())
+        own = ended[ended["arm"] == arm.name]
+        count = int(((own["status"] == "done") & (own["training_return"] > FAILURE)).sum())
         rows.append((arm.name, len(own), count, *wilson_interval(count, len(own))))
     return pd.DataFrame(rows, columns=["arm", "n", "reaching", "low", "high"])
 

@@ -56,10 +56,13 @@ def held_out(members: pd.DataFrame, measure: str, within: Sequence[str]) -> pd.D
     """The same, each half of the seeds shown at the setting that is the best on the other half.
 
     Columns: `within`, setting (shown on the first half), other_setting (shown on the second), n, mean, low, high; the interval takes both choices as
-    given. Combinations with fewer than two seeds, or without a setting to choose, are left out.
+    given. A setting of which any run is lost is neither chosen nor shown. Combinations with fewer than two seeds, or
+    without a setting to choose, are left out.
     """
     rows = []
-    for who, group in members.groupby(list(within), sort=False):
+    for who, everyone in members.groupby(list(within), sort=False):
+        whole = everyone.groupby("setting")[measure].transform(lambda own: own.notna().all())
+        group = everyone[whole.astype(bool)]
         first = group["seed"].isin(sorted(set(group["seed"]))[::2])
         chosen = [best_setting(group[part], measure) for part in (~first, first)]
         if chosen[0] is not None and chosen[1] is not None:

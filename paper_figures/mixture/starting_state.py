@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from string import ascii_lowercase
 
 import numpy as np
 import pandas as pd
@@ -191,7 +192,7 @@ def draw_run(
     look = style.METHODS[layout.method]
     top.plot(run["step"] / unit, run["return_mean"], color=look.colour, ls=look.dashes)
     top.set_ylabel("training return", labelpad=2)
-    style.panel_title(top, "ab"[number], environment, f"{request.scale}, n = 1")
+    style.panel_title(top, ascii_lowercase[number], environment, f"{request.scale}, n = 1")
     if run.empty:
         style.centre_note(top, NO_RECORDS)
     for column in range(grid.ncols):

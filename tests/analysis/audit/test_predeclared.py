@@ -175,6 +175,15 @@ def test_sweeps_answer_robustness_trend_and_order_at_every_level(folder, results
     assert best.replicated == "underpowered"
 
 
+def test_an_arm_that_falls_further_behind_has_no_lead_that_shrinks(folder, results, plant) -> None:
+    """The first is behind by 1 at the smallest clip and by 2 at the largest: its signed lead falls, the gap grows."""
+    plant("swept", "prefpoe", peaked(lambda clip: 0.0), 1)
+    plant("swept", "ppo", peaked(lambda clip: 2 + 0.5 * np.log10(clip)), 2)
+    found = judged(folder, results, "trend", lead="shrinks", **CURVES)
+    assert found.replicated == "underpowered"
+    assert "mean lead = -1" in found.findings[0].arithmetic
+
+
 def test_why_a_sweep_answers_nothing(folder, results, plant, write) -> None:
     def said(kind: str, **more: Any) -> str:
         found = judged(folder, results, kind, relation="above", **{**CURVES, **more})

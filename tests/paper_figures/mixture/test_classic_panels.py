@@ -155,7 +155,10 @@ def test_figure_3_counts_runs_that_reach_the_goal(reduced: Path) -> None:
         pd.read_parquet(path.with_name("curves.parquet")), folder / "classic" / "curves.parquet"
     )
     found = drawn("figure_3", "reduced", folder).set_index("arm")
-    assert found[["n", "reaching"]].to_numpy().tolist() == [[10, 6], [9, 9]]
+    assert found[["n", "reaching"]].to_numpy().tolist() == [
+        [10, 6],
+        [10, 9],
+    ]  # a run that diverged is one that does not
     # Wilson's interval of 6 of 10: (0.6 + z²/20 ± z √(0.024 + z²/400)) / (1 + z²/10), z = 1.96.
     assert found.loc["Rep-Squashed", ["low", "high"]].tolist() == pytest.approx(
         [0.3127, 0.8318], abs=1e-4
