@@ -153,6 +153,7 @@ class Cell:
             "settings": self.settings.content(),
             "steps": self.steps,
             **self.protocol.content(),
+            **({"wrapping": self.world.wrapping} if self.world.wrapping else {}),
             **({} if self.best_of is None else {"best_of": self.best_of.hash}),
         }
 

@@ -5,8 +5,8 @@ Importing this module loads no simulator, so the Snakefile may read it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,10 @@ class Anchors:
     random: float
     reference: float
     source: str
+
+
+WRAPPING = ("simulator", "options", "observed", "rescaled", "shift")
+"""The fields of an environment that say how its simulator is wrapped."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,13 @@ class Environment:
     def action_kind(self) -> Literal["continuous", "discrete"]:
         """The kind of action space, as methods declare what they serve."""
         return "continuous" if isinstance(self.action, Continuous) else "discrete"
+
+    @property
+    def wrapping(self) -> dict[str, Any]:
+        """How the simulator is wrapped, as plain JSON data; nothing where it is stepped as it is."""
+        as_it_is = {own.name: own.default for own in fields(self)}
+        told = {name: getattr(self, name) for name in WRAPPING}
+        return {name: value for name, value in told.items() if value != as_it_is[name]}
 
     @property
     def shifted_return(self) -> float:

@@ -27,6 +27,7 @@ from algorithms.cell import (
 from algorithms.identity import content_hash
 from algorithms.settings import METHODS
 from algorithms.specification import SpecificationError
+from envs.registry import ENVIRONMENTS
 
 PLAN: dict[str, Any] = {
     "scales": {
@@ -926,3 +927,21 @@ def test_the_readmes_example_is_a_plan(tmp_path: Path) -> None:
     plan = load_plan(tmp_path)
     assert [len(plan.shards("paper", name)) for name in plan.experiments] == [3, 4, 1]
     assert plan.study("paper", "deployment").shards == (plan.shards("paper", "best")[0].hash,)
+
+
+def test_how_a_simulator_is_wrapped_is_part_of_the_identity(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Plain environments are as they were before any was wrapped; a shift that is edited makes other records."""
+
+    def cell(environment: str) -> Cell:
+        return make_cell("rep_squashed", environment, {}, 4096, Protocol(1, 1, 1))
+
+    assert "wrapping" not in cell("Swimmer-v4").content()
+    before = cell("ShiftedSwimmer-v4").content()
+    assert before["wrapping"] == {"simulator": "Swimmer-v4", "shift": -0.5}
+    entry = replace(ENVIRONMENTS["ShiftedSwimmer-v4"], shift=0.0)
+    monkeypatch.setitem(ENVIRONMENTS, "ShiftedSwimmer-v4", entry)
+    after = cell("ShiftedSwimmer-v4").content()
+    assert after["wrapping"]["shift"] == 0.0
+    assert content_hash(after) != content_hash(before)
