@@ -904,6 +904,12 @@ def test_a_cell_that_cannot_be_is_refused(method: str, environment: str, words: 
         assert word in str(caught.value)
 
 
+def test_evaluations_that_would_never_take_place_are_refused() -> None:
+    often = Protocol(1, 1, 1, evaluation_every=4097)
+    with pytest.raises(SpecificationError, match="evaluation_every = 4097 is more than steps"):
+        make_cell("ppo", "CartPole-v1", {}, 4096, often)
+
+
 def test_a_schedule_without_a_weight_to_change_is_refused() -> None:
     with pytest.raises(SpecificationError, match="fusion_schedule = 'rising' has no weight"):
         make_cell(
