@@ -36,6 +36,7 @@ from analysis.load import STATUSES, load_experiment, read_imported, require_expe
 from envs.registry import ENVIRONMENTS, Anchors
 
 Scores = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 SEED = 20251108
 CONFIDENCE = 0.95
@@ -63,6 +64,11 @@ class Outcome(NamedTuple):
 
 UNDEFINED = Interval(np.nan, np.nan)
 UNTESTED = Outcome(np.nan, np.nan, np.nan)
+
+
+def halves(n: int) -> tuple[Indices, Indices]:
+    """Every second of n seeds, and the others: what a split-seed estimate chooses on and scores on."""
+    return np.arange(0, n, 2), np.arange(1, n, 2)
 
 
 # One arm

@@ -139,7 +139,7 @@ def panel(
     shown = {method: claims[method] for method in styles if method in claims}
     draw_claims(axes, study.seeds["return_mean"].to_numpy(np.float64), shown, styles)
     if study.seeds.empty:
-        text = "no records yet" if planned else f"not part of scale {request.scale}"
+        text = style.NO_RECORDS if planned else f"not part of scale {request.scale}"
         style.centre_note(axes, text)
     counts = seed_counts(study.statistics)
     style.panel_title(axes, letter, environment, f"{request.scale}, {counts}")

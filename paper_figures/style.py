@@ -28,6 +28,7 @@ SMALL, NORMAL = 6.0, 7.0
 NOTE_WIDTH = 74
 """Characters of a legend's note that one column holds."""
 MISSING = "—"
+NO_RECORDS = "no records yet"
 MINUS = "−"
 NOTE_COLOUR = "#555555"
 EMPTY_COLOUR = "#e8e8e8"

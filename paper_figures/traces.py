@@ -247,7 +247,7 @@ def draw_panel(
     axes.set_ylabel(panel.axis, labelpad=2)
     axes.label_outer()
     if not len(found):
-        style.centre_note(axes, "no records yet")
+        style.centre_note(axes, style.NO_RECORDS)
     style.panel_title(axes, letter, panel.title, f"{request.scale}, {seed_counts(panel, seeds)}")
 
 

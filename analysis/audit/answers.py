@@ -8,16 +8,16 @@ as long as the plan still asks for that record and the record has not changed si
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from algorithms.cell import load_plan
 from algorithms.header import HEADER, contents, read_header
-from algorithms.records import StudyRecord, atomic_path, find_study
-from algorithms.specification import SpecificationError, Strict, explain
+from algorithms.records import StudyRecord, find_study
+from algorithms.specification import Strict
+from analysis.audit import evidence
 from analysis.audit.cells import SCALE
 from analysis.claims import Words
 
@@ -49,20 +49,12 @@ _FILE = TypeAdapter(Answers)
 
 def read_answers(path: Path) -> Answers:
     """The answers in a JSON file, by study. Raises SpecificationError."""
-    try:
-        return _FILE.validate_json(path.read_bytes())
-    except OSError as error:
-        raise SpecificationError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        raise SpecificationError(explain(error, str(path))) from error
+    return evidence.read(path, _FILE)
 
 
 def write_answers(answers: Answers, path: Path) -> None:
     """Write the answers to `path` as JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(_FILE.dump_python(answers, mode="json"), indent=1, ensure_ascii=False)
-    with atomic_path(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    evidence.write(answers, path, _FILE)
 
 
 def decided(folder: Path, results: Path, decide: Mapping[str, Decide]) -> Answers:

@@ -72,13 +72,17 @@ def recorded(folder: Path, results: Path, scale: str = SCALE) -> Cells:
     records = results / scale / folder.name / "records"
 
     @cache
+    def planned(experiment: str) -> list[Shard]:
+        return plan.shards(scale, experiment)
+
+    @cache
     def cells(experiment: str, environment: str, method: str) -> Runs | str:
         cell = f"{environment} / {method}"
         if scale not in plan.scales or experiment not in plan.planned(scale):
             return f"{cell}: {experiment} is not planned at scale {scale}"
         shards = [
             shard
-            for shard in plan.shards(scale, experiment)
+            for shard in planned(experiment)
             if (shard.cell.environment, shard.cell.method) == (environment, method)
         ]
         there = [(records / shard.name / "record.json").exists() for shard in shards]

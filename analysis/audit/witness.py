@@ -6,15 +6,14 @@ A paper's `witnesses.py` computes them in a step of its own and leaves a JSON fi
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
-from algorithms.records import atomic_path
-from algorithms.specification import SpecificationError, Strict, explain
+from algorithms.specification import Strict
+from analysis.audit import evidence
 from analysis.claims import Words
 
 
@@ -37,20 +36,12 @@ _FILE = TypeAdapter(Witnesses)
 
 def read_witnesses(path: Path) -> Witnesses:
     """The witnesses in a JSON file, by name. Raises SpecificationError."""
-    try:
-        return _FILE.validate_json(path.read_bytes())
-    except OSError as error:
-        raise SpecificationError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        raise SpecificationError(explain(error, str(path))) from error
+    return evidence.read(path, _FILE)
 
 
 def write_witnesses(witnesses: Witnesses, path: Path) -> None:
     """Write the witnesses to `path` as JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(_FILE.dump_python(witnesses, mode="json"), indent=1, ensure_ascii=False)
-    with atomic_path(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    evidence.write(witnesses, path, _FILE)
 
 
 def command_line(

@@ -33,7 +33,6 @@ AXES = {
     BIASED: "area under the curve,\nbest at each α",
     UNBIASED: "area under the curve,\nheld out",
 }
-NO_RECORDS = "no records yet"
 
 
 @dataclass(frozen=True)
@@ -226,7 +225,9 @@ def draw_panel(
     style.panel_title(axes, letter, environment, counts(own), style.SMALL)
     if own.empty:
         there = environment in planned(layout, request)
-        style.centre_note(axes, NO_RECORDS if there else f"not part of\nscale {request.scale}")
+        style.centre_note(
+            axes, style.NO_RECORDS if there else f"not part of\nscale {request.scale}"
+        )
         axes.minorticks_off()
         axes.set(xticks=[], yticks=[])
 

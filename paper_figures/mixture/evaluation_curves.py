@@ -22,7 +22,7 @@ from envs.registry import ENVIRONMENTS
 from paper_figures import artifact, curves, style
 from paper_figures.artifact import Request
 from paper_figures.mixture.bootstrap import band
-from paper_figures.mixture.classic_panels import NO_RECORDS, counts, where
+from paper_figures.mixture.classic_panels import counts, where
 from paper_figures.style import LineStyle
 
 COLUMNS = ("environment", "arm", "step", "n", "mean", "low", "high")
@@ -144,7 +144,7 @@ def draw_panel(
         axes.set_xticks([])
         axes.set_yticks([])
         style.centre_note(
-            axes, NO_RECORDS if len(scores) else f"not part of\nscale {request.scale}"
+            axes, style.NO_RECORDS if len(scores) else f"not part of\nscale {request.scale}"
         )
         return
     unit = curves.step_axis(axes, scores["steps"].max())

@@ -47,7 +47,7 @@ def render(request: Request) -> None:
         style.panel_title(b, "b", "Best area under the curve", about)
         if by_area.empty:
             for axes in (a, b):
-                style.centre_note(axes, "no records yet")
+                style.centre_note(axes, style.NO_RECORDS)
         legend(drawing, best, note(request))
         style.save(drawing, request.output)
 

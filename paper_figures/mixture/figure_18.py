@@ -18,6 +18,7 @@ from analysis.statistics import Scores, mean, std
 from paper_figures import artifact, curves, style
 from paper_figures.artifact import Request
 from paper_figures.mixture import sensitivity
+from paper_figures.mixture.classic_panels import where
 from paper_figures.mixture.sensitivity import ALPHA
 
 NAME = "figure_18"
@@ -50,7 +51,7 @@ def render(request: Request) -> None:
         grid = drawing.subplots(2, len(environments), squeeze=False)
         places = itertools.product((BEST, ACROSS), environments)
         for axes, letter, place in zip(grid.flat, curves.LETTERS, places, strict=False):
-            own = values[(values[["panel", "environment"]] == place).all(axis=1)]
+            own = where(values, panel=place[0], environment=place[1])
             draw_panel(axes, *place, own, request)
             n = own["n"].max() if len(own) else 0
             style.panel_title(axes, letter, TITLES[place[1]], f"n = {n}", style.SMALL)
@@ -80,7 +81,7 @@ def learning(scores: pd.DataFrame, runs: pd.DataFrame, bins: int) -> pd.DataFram
         best = sensitivity.best_setting(group, "auc")
         if best is not None:
             who = {"environment": environment, "method": method, "setting": best}
-            own = runs[(runs[list(who)] == pd.Series(who)).all(axis=1)]
+            own = where(runs, **who)
             grid = np.round(np.arange(1, bins + 1) * group["steps"].max() / bins).astype(np.int64)
             filled = [
                 np.interp(grid, run["step"], run["return_mean"]) for _, run in own.groupby("seed")
@@ -123,7 +124,7 @@ def draw_panel(
 ) -> None:
     """Learning curves, or performance across α, of all arms on one environment."""
     if values.empty:
-        style.centre_note(axes, "no records yet")
+        style.centre_note(axes, style.NO_RECORDS)
         axes.set(xticks=[], yticks=[])
     elif panel == BEST:
         axes.set_xlim(0, request.steps[environment] / THOUSAND)

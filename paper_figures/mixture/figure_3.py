@@ -12,7 +12,7 @@ from analysis.statistics import wilson_interval
 from envs.registry import ENVIRONMENTS
 from paper_figures import artifact, curves, style
 from paper_figures.artifact import Request
-from paper_figures.mixture.classic_panels import NO_RECORDS, Arm, of
+from paper_figures.mixture.classic_panels import Arm, of
 
 NAME, ENVIRONMENT = "figure_3", "Acrobot"
 ARMS = of("classic", "rep_squashed", "half_rep_sgm")
@@ -48,7 +48,7 @@ def render(request: Request) -> None:
             axes.set_ylabel("training return", labelpad=2)
             axes.label_outer()
             if runs.empty:
-                text = NO_RECORDS if shown else f"not part of scale {request.scale}"
+                text = style.NO_RECORDS if shown else f"not part of scale {request.scale}"
                 style.centre_note(axes, text)
                 axes.set(xticks=[], yticks=[])
         style.legend_below(drawing, [], [], note(found, request))

@@ -54,7 +54,7 @@ def render(request: Request) -> None:
         style.panel_title(axes["g"], "g", "Best step size at each α", f"{request.scale}, n = {n}")
         across_alpha(axes["g"], across)
         if across.empty:
-            style.centre_note(axes["g"], "no records yet")
+            style.centre_note(axes["g"], style.NO_RECORDS)
         legend(drawing, best, note(request), "o")
         style.save(drawing, request.output)
 

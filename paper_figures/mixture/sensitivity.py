@@ -15,7 +15,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from analysis.effects import levels
-from analysis.statistics import Scores
+from analysis.statistics import Scores, halves
 from paper_figures.mixture.bootstrap import band
 from paper_figures.style import LineStyle
 
@@ -63,7 +63,8 @@ def held_out(members: pd.DataFrame, measure: str, within: Sequence[str]) -> pd.D
     for who, everyone in members.groupby(list(within), sort=False):
         whole = everyone.groupby("setting")[measure].transform(lambda own: own.notna().all())
         group = everyone[whole.astype(bool)]
-        first = group["seed"].isin(sorted(set(group["seed"]))[::2])
+        seeds = np.unique(group["seed"])
+        first = group["seed"].isin(seeds[halves(len(seeds))[0]])
         chosen = [best_setting(group[part], measure) for part in (~first, first)]
         if chosen[0] is not None and chosen[1] is not None:
             parts = zip((first, ~first), chosen, strict=True)

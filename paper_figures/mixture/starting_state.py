@@ -29,7 +29,7 @@ from algorithms.settings import METHODS, SAC
 from analysis.load import find_record, snapshots
 from paper_figures import artifact, curves, style
 from paper_figures.artifact import Request
-from paper_figures.mixture.classic_panels import NO_RECORDS, where
+from paper_figures.mixture.classic_panels import where
 
 Floats = NDArray[np.float64]
 BINS = 200
@@ -194,7 +194,7 @@ def draw_run(
     top.set_ylabel("training return", labelpad=2)
     style.panel_title(top, ascii_lowercase[number], environment, f"{request.scale}, n = 1")
     if run.empty:
-        style.centre_note(top, NO_RECORDS)
+        style.centre_note(top, style.NO_RECORDS)
     for column in range(grid.ncols):
         below = [drawing.add_subplot(grid[first + row, column]) for row in (1, 2)]
         draw_column(below, column, own, look.colour, unit)

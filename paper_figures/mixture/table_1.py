@@ -13,7 +13,6 @@ from algorithms.settings import METHODS
 from analysis.load import find_record
 from paper_figures import artifact, style, tables
 from paper_figures.artifact import Request
-from paper_figures.mixture.classic_panels import NO_RECORDS
 from paper_figures.tables import Block
 
 NAME = "table_1"
@@ -131,7 +130,7 @@ def block(values: pd.DataFrame, request: Request) -> Block:
 def printed(entry: pd.Series) -> tuple[str, str, str]:
     """The paper's time, ours of a shard and of a member."""
     if not entry["members"]:
-        return str(entry["paper"]), NO_RECORDS, style.MISSING
+        return str(entry["paper"]), style.NO_RECORDS, style.MISSING
     return (
         str(entry["paper"]),
         f"{style.number(entry['shard_seconds'], 0)} s ({entry['shard_members']:g})",

@@ -38,7 +38,6 @@ FACTOR, REFERENCE = "advantage_noise", 0.0
 BASELINE = "ppo"
 OFFSET, DOTS = 0.22, 0.07
 """Horizontal distances, in levels: between methods, and from seeds to their mean."""
-EMPTY = "no records yet"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -131,7 +130,7 @@ def returns(axes: Axes, table: pd.DataFrame, scores: pd.DataFrame) -> None:
             members = sweeps.members_of(scores, arm)
             sweeps.dots(axes, members["score"], place - DOTS, look, vertical=True)
             sweeps.crosses(axes, members, place, look, vertical=True)
-    _limits(axes, scores["score"], table[["mean_low", "mean_high"]], EMPTY)
+    _limits(axes, scores["score"], table[["mean_low", "mean_high"]], style.NO_RECORDS)
     axes.set_ylabel("final return", labelpad=2)
 
 
@@ -147,7 +146,7 @@ def relative(axes: Axes, table: pd.DataFrame, scores: pd.DataFrame) -> None:
             drawn.append(100 * (members["score"] / (base if base > 0 else math.nan) - 1))
             sweeps.dots(axes, drawn[-1], place - DOTS, look, vertical=True)
     scored = scores["score"].notna().any()
-    why = "no method has a positive mean\nwithout noise" if scored else EMPTY
+    why = "no method has a positive mean\nwithout noise" if scored else style.NO_RECORDS
     _limits(axes, pd.concat(drawn), table[["relative_low", "relative_high"]], why)
     axes.set_ylabel("change of the return (%)", labelpad=2)
 
@@ -162,7 +161,11 @@ def against_baseline(axes: Axes, table: pd.DataFrame) -> None:
             axes.axvline(place, color=look.colour, ls=":", lw=0.9)
     compared = table["beyond"].notna().any()
     scored = table["n"].any()
-    why = "PPO, or every other method, has no\nchange against no noise" if scored else EMPTY
+    why = (
+        "PPO, or every other method, has no\nchange against no noise"
+        if scored
+        else style.NO_RECORDS
+    )
     ends = table[["beyond_low", "beyond_high"]].to_numpy(np.float64)
     inside = ends[np.isfinite(ends)] if compared else ends[:0]
     _limits(axes, pd.Series([*table["beyond"].dropna(), *inside]), table[["beyond"]], why)

@@ -226,7 +226,7 @@ def corners_panel(axes: Axes, method: str, settings: pd.DataFrame, scores: pd.Da
         axes.axhspan(baseline["mean_low"], baseline["mean_high"], color=black, alpha=0.12, lw=0)
     axes.set_xlim(0, (settings["method"] == method).sum() + 1)
     if own.empty:
-        style.centre_note(axes, "no records yet")
+        style.centre_note(axes, style.NO_RECORDS)
 
 
 def divergence_panel(axes: Axes, ends: pd.DataFrame) -> None:
@@ -260,7 +260,7 @@ def divergence_panel(axes: Axes, ends: pd.DataFrame) -> None:
     axes.set_xlabel(" ", labelpad=10)
     if not ends["trained"].any():
         axes.set_yticks([])
-        style.centre_note(axes, "no records yet")
+        style.centre_note(axes, style.NO_RECORDS)
 
 
 def _divergence_bar(axes: Axes, arm: Mapping[str, Any], place: float, colour: str) -> float:

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from analysis.load import SCORES
 from analysis.statistics import mean, std
 from paper_figures import artifact, style, tables
 from paper_figures.artifact import Request
@@ -61,7 +60,7 @@ def values(scores: pd.DataFrame) -> pd.DataFrame:
         published_mean=[float(peer.mean) for peer in published],
         published_spread=[float(peer.spread) for peer in published],
         published_n=[peer.n for peer in published],
-    ).astype({"training_return": SCORES["training_return"]})
+    )
 
 
 def block(table: pd.DataFrame, request: Request) -> Block:

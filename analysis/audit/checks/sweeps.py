@@ -19,16 +19,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
 from analysis.audit.checks.decision import Part, sided
 from analysis.audit.checks.replication import Direction
-from analysis.statistics import CONFIDENCE, POWER, SIGNIFICANCE, Interval, Scores
+from analysis.statistics import (
+    CONFIDENCE,
+    POWER,
+    SIGNIFICANCE,
+    Indices,
+    Interval,
+    Scores,
+    halves,
+)
 
 RESAMPLES = 2000
 CHECK = "split-seed bootstrap"
-Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -60,11 +66,6 @@ class Estimate:
     p: float
     error: float
     df: int
-
-
-def halves(n: int) -> tuple[Indices, Indices]:
-    """Every second of n seeds, and the others."""
-    return np.arange(0, n, 2), np.arange(1, n, 2)
 
 
 def split_seed(arm: Swept, first: Indices, second: Indices) -> Scores:

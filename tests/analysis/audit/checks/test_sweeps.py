@@ -15,6 +15,7 @@ from analysis.audit.checks.sweeps import (
     slope_weights,
     split_seed,
 )
+from analysis.statistics import halves
 
 LEVELS = np.array([0.01, 0.1, 1.0])
 
@@ -30,18 +31,18 @@ def test_settings_are_chosen_on_one_half_and_scored_on_the_other() -> None:
     seeds is 6, the second's.
     """
     one = arm([[9, 1, 7, 3], [5, 6, 5, 8]], [0.1, 0.1])
-    assert split_seed(one, *sweeps.halves(4)).tolist() == [3.5]
+    assert split_seed(one, *halves(4)).tolist() == [3.5]
 
 
 def test_halves_count_by_their_seeds_and_levels_are_apart() -> None:
     """Five seeds, one setting at each level: the curve is the plain mean."""
     scores = np.array([[1, 2, 3, 4, 10], [0, 0, 0, 5, 0]])
-    assert split_seed(arm(scores, [1.0, 0.1]), *sweeps.halves(5)).tolist() == [1.0, 4.0]
+    assert split_seed(arm(scores, [1.0, 0.1]), *halves(5)).tolist() == [1.0, 4.0]
 
 
 def test_a_setting_with_a_run_without_score_is_not_chosen() -> None:
     lost = arm([[9, np.nan, 9, 9], [1, 1, 1, 1]], [0.1, 0.1])
-    assert split_seed(lost, *sweeps.halves(4)).tolist() == [1.0]
+    assert split_seed(lost, *halves(4)).tolist() == [1.0]
     assert lost.lacking == []
     assert arm([[9, np.nan, 9, 9], [1, 1, 1, 1]], [0.1, 1.0]).lacking == [0.1]
 
