@@ -182,6 +182,12 @@ def make_cell(
         settings = resolve(method, {**overrides, **levels})
     except ValidationError as error:
         raise SpecificationError(explain(error, f"settings of {method}")) from error
+    if getattr(settings, "critic", "learned") == "exact" and not ENVIRONMENTS[environment].bandit:
+        bandits = [name for name, world in ENVIRONMENTS.items() if world.bandit]
+        raise SpecificationError(
+            f"settings of {method}: critic: 'exact' needs a bandit, which {environment} is not; "
+            f"allowed: {', '.join(bandits)}"
+        )
     cell = Cell(method, environment, settings, steps, protocol, levels)
     if cell.iterations < 1:
         raise SpecificationError(

@@ -18,7 +18,7 @@ _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 
 
 class Distribution(ABC):
-    """What a method may ask of a policy, whatever the action space."""
+    """What every method may ask of a policy, whatever the action space."""
 
     @abstractmethod
     def log_prob(self, action: Tensor) -> Tensor:
@@ -41,6 +41,14 @@ class Distribution(ABC):
         """KL(self ‖ other) in nats: [B]."""
 
     @abstractmethod
+    def detach(self) -> Self:
+        """The same as a constant: no gradient flows into it."""
+
+
+class Expert(Distribution):
+    """A policy that can be fused with another of its kind."""
+
+    @abstractmethod
     def product(self, other: Self, weight: Tensor, epsilon: float = 0.0) -> Self:
         """Product of experts self · other^weight, normalised."""
 
@@ -49,16 +57,12 @@ class Distribution(ABC):
         """Equal-weight average of the two in parameter or probability space."""
 
     @abstractmethod
-    def detach(self) -> Self:
-        """The same as a constant: no gradient flows into it."""
-
-    @abstractmethod
     def clamp_std(self, bounds: tuple[float, float] | None) -> Self:
         """The same with standard deviations clamped to `bounds`, where it has any."""
 
 
 @dataclass(frozen=True)
-class DiagonalGaussian(Distribution):
+class DiagonalGaussian(Expert):
     """N(mean, diag(std²)); `mean` and `std` are [B, A]."""
 
     mean: Tensor
@@ -83,9 +87,13 @@ class DiagonalGaussian(Distribution):
 
     def kl(self, other: DiagonalGaussian) -> Tensor:
         """KL(self ‖ other) in nats: [B]."""
+        return self.kl_by_dimension(other).sum(-1)
+
+    def kl_by_dimension(self, other: DiagonalGaussian) -> Tensor:
+        """KL(self ‖ other) of each dimension in nats: [B, A]."""
         ratio = self.std / other.std
         shift = (self.mean - other.mean) / other.std
-        return (0.5 * (ratio.square() + shift.square() - 1) - ratio.log()).sum(-1)
+        return 0.5 * (ratio.square() + shift.square() - 1) - ratio.log()
 
     def product(
         self, other: DiagonalGaussian, weight: Tensor, epsilon: float = 0.0
@@ -114,7 +122,7 @@ class DiagonalGaussian(Distribution):
 
 
 @dataclass(frozen=True)
-class Categorical(Distribution):
+class Categorical(Expert):
     """A distribution over K choices; `log_probs` [B, K] are normalised."""
 
     log_probs: Tensor
@@ -160,3 +168,57 @@ class Categorical(Distribution):
     def clamp_std(self, bounds: tuple[float, float] | None) -> Categorical:
         """Itself: a categorical has no standard deviation."""
         return self
+
+
+@dataclass(frozen=True)
+class Discretised(Distribution):
+    """An independent choice among K bins in each dimension; normalised `log_probs` are [B, A, K].
+
+    Actions are values: the bins are the K numbers evenly from −1 to 1, and what lies between two counts as the nearer.
+    """
+
+    log_probs: Tensor
+
+    @classmethod
+    def from_logits(cls, logits: Tensor) -> Discretised:
+        """Normalise `logits` [B, A, K]."""
+        return cls(torch.log_softmax(logits, -1))
+
+    @property
+    def _last(self) -> int:
+        return self.log_probs.shape[-1] - 1
+
+    def log_prob(self, action: Tensor) -> Tensor:
+        """Log probability of the bins that `action` [..., B, A] lies in, summed over dimensions: [..., B]."""
+        choice = ((action.clamp(-1, 1) + 1) * (self._last / 2)).round()
+        bins = torch.arange(self._last + 1, device=action.device)
+        # A comparison, where gather would need its arguments' batch dimensions to agree.
+        chosen = choice.unsqueeze(-1) == bins
+        return torch.where(chosen, self.log_probs, torch.zeros_like(self.log_probs)).sum((-1, -2))
+
+    def entropy(self) -> Tensor:
+        """−Σ p log p in nats, summed over dimensions: [B]."""
+        return -(self.log_probs.exp() * self.log_probs).sum((-1, -2))
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """The values for standard Gumbel `noise` [..., B, A, K] (Gumbel-max): [..., B, A]."""
+        return self._value((self.log_probs + noise).argmax(-1))
+
+    def mode(self) -> Tensor:
+        """The values of the most likely bins: [B, A]."""
+        return self._value(self.log_probs.argmax(-1))
+
+    def kl(self, other: Discretised) -> Tensor:
+        """KL(self ‖ other) in nats: [B]."""
+        return self.kl_by_dimension(other).sum(-1)
+
+    def kl_by_dimension(self, other: Discretised) -> Tensor:
+        """KL(self ‖ other) of each dimension in nats: [B, A]."""
+        return (self.log_probs.exp() * (self.log_probs - other.log_probs)).sum(-1)
+
+    def detach(self) -> Discretised:
+        """The same as a constant."""
+        return Discretised(self.log_probs.detach())
+
+    def _value(self, choice: Tensor) -> Tensor:
+        return choice.to(self.log_probs.dtype) * (2 / self._last) - 1

@@ -1,4 +1,4 @@
-"""Lock-step interaction of a population that learns from replay: after every step, one update.
+"""Lock-step interaction of a population that learns from replay: after every step, or every few, one update.
 
 Shapes: P members, each with one environment; O observation, A action.
 """
@@ -14,6 +14,7 @@ from algorithms.checkpoint import TrainingState
 from algorithms.episodes import Running, training_seeds
 from algorithms.methods.ppo import Diagnostics
 from algorithms.population import OffPolicy
+from algorithms.replay import CUT, GOES_ON, TERMINATED
 from envs.pool import Pool
 
 
@@ -39,7 +40,8 @@ class OffPolicyLoop:
         for step in range(iteration * steps, (iteration + 1) * steps):
             action = self.population.explore(self.learners, self._seen, step, hyper)
             self._advance(action, step)
-            if self.replay.count >= self.settings.first_update:
+            due = (step + 1) % self.settings.update_period == 0
+            if due and self.replay.count >= self.settings.first_update:
                 found.append(self.population.update(self.learners, self.replay, hyper))
         if not found:
             nothing = torch.full((len(self._seen),), torch.nan)
@@ -47,15 +49,18 @@ class OffPolicyLoop:
         return {name: torch.stack([d[name] for d in found]).mean(0) for name in found[0]}
 
     def cut_episodes(self) -> NDArray[np.int64]:
-        """Episodes of each member that are under way and that a segment boundary would cut: [P]."""
+        """Cut the episodes that are under way, as a segment's end does, and count them for each member: [P]."""
+        self.replay.cut()
         return self._running.cut()
 
     def _advance(self, action: Tensor, step: int) -> None:
         """One step of every environment, into the replay."""
         taken = self.pool.step(self.population.to_world(action).cpu().numpy())
         successor = self._tensor(taken.successor)
-        ended = self._tensor(taken.terminated)
-        self.replay.add(self._seen, action, self._tensor(taken.reward), successor, ended)
+        # A transition that terminates may reach the time limit as well.
+        ending = np.where(taken.terminated, TERMINATED, np.where(taken.truncated, CUT, GOES_ON))
+        reward = self._tensor(taken.reward)
+        self.replay.add(self._seen, action, reward, successor, self._tensor(ending))
         self._seen = self._tensor(taken.next_observation()) if taken.ended.size else successor
         self._running.add(taken, step + 1)
 

@@ -19,10 +19,12 @@ from algorithms.header import RecordError
 from algorithms.specification import SpecificationError
 
 FILE = "replay.float32"
+GOES_ON, TERMINATED, CUT = 0.0, 1.0, 2.0
+"""What follows a transition: the next of its episode, nothing, or nothing that was seen (a time limit, a segment's end)."""
 
 
 def row_size(observations: int, actions: int) -> int:
-    """Numbers of one transition: both observations, the action, reward and whether it terminated."""
+    """Numbers of one transition: both observations, the action, reward and what follows."""
     return 2 * observations + actions + 2
 
 
@@ -65,18 +67,29 @@ class Replay:
         """How many transitions of a member there are to draw from."""
         return min(self.count, self.capacity)
 
+    @property
+    def oldest(self) -> int:
+        """Where the first of them lies; the others follow it in time, around the end."""
+        return (self.count - self.stored) % self.capacity
+
     def add(
         self,
         observation: Tensor,
         action: Tensor,
         reward: Tensor,
         successor: Tensor,
-        terminated: Tensor,
+        ending: Tensor,
     ) -> None:
-        """One transition of each member, [P, …]; the oldest makes room for it."""
-        columns = (observation, action, reward.unsqueeze(-1), successor, terminated.unsqueeze(-1))
+        """One transition of each member, [P, …], with what follows it; the oldest makes room for it."""
+        columns = (observation, action, reward.unsqueeze(-1), successor, ending.unsqueeze(-1))
         torch.cat(columns, dim=-1, out=self.data[:, self.count % self.capacity])
         self.count += 1
+
+    def cut(self) -> None:
+        """End the episodes that are under way: what comes next begins others."""
+        if self.count:
+            ending = self.data[:, (self.count - 1) % self.capacity, -1]
+            ending[ending == GOES_ON] = CUT
 
     def commit(self, folder: Path) -> dict[str, int]:
         """Append what is new to the file in `folder`; what `restore` needs to know.

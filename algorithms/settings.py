@@ -56,6 +56,7 @@ Count = Annotated[int, BeforeValidator(_number), Field(ge=1)]
 NotNegative = Annotated[int, BeforeValidator(_number), Field(ge=0)]
 LogStdRange = Annotated[tuple[Number, Number], AfterValidator(_increasing)]
 LaterFlag = Annotated[bool, Later(before=False)]
+Once = Annotated[Count, Later(before=1)]
 
 
 class Settings(Strict):
@@ -267,10 +268,11 @@ class PrefPoE(PPO):
 
 
 class Replayed(Settings):
-    """What methods that learn from replay share: one update with a batch from it after each step.
+    """What methods that learn from replay share: an update with a batch from it after every `update_period` steps.
 
     Actions are uniform for `initial_steps`; updates begin once `update_after` steps are made and a batch is stored.
-    `target_rate` τ is how fast the slow copies follow.
+    `target_rate` τ is how far the slow copies move after every `target_period` updates. Returns are of `return_steps` steps
+    before the critic's value follows.
     """
 
     gamma: UnitInterval = 0.99
@@ -282,10 +284,13 @@ class Replayed(Settings):
     buffer_size: Count = 1_000_000
     initial_steps: NotNegative = 10_000
     update_after: NotNegative = 1_000
+    update_period: Once = 1
+    target_period: Once = 1
+    return_steps: Once = 1
 
     @property
     def iteration_steps(self) -> int:
-        """A hundred: diagnostics are means over so many updates."""
+        """A hundred: diagnostics are means over the updates within."""
         return 100
 
     @property
@@ -295,19 +300,28 @@ class Replayed(Settings):
 
     @property
     def updates_per_iteration(self) -> int:
-        """One after each step."""
-        return self.iteration_steps
+        """One after every `update_period` steps."""
+        return self.iteration_steps // self.update_period
 
     @property
     def first_update(self) -> int:
         """How many transitions must have been stored before the first update."""
-        return max(self.batch_size, self.update_after)
+        return max(self.batch_size, self.update_after, self.return_steps)
 
     @model_validator(mode="after")
     def _room_for_a_batch(self) -> Replayed:
-        if self.buffer_size < self.batch_size:
+        for name in ("batch_size", "return_steps"):
+            if self.buffer_size < getattr(self, name):
+                raise ValueError(
+                    f"buffer_size = {self.buffer_size} is less than {name} = {getattr(self, name)}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _updates_in_every_iteration(self) -> Replayed:
+        if self.iteration_steps % self.update_period:
             raise ValueError(
-                f"buffer_size = {self.buffer_size} is less than batch_size = {self.batch_size}"
+                f"update_period = {self.update_period} must divide {self.iteration_steps}, the steps of an iteration"
             )
         return self
 
@@ -382,6 +396,56 @@ class GreedyAC(Replayed):
             raise ValueError(
                 f"kept_actions = {self.kept_actions} is more than "
                 f"proposal_actions = {self.proposal_actions}"
+            )
+        return self
+
+
+class MPO(Replayed):
+    """Maximum a posteriori policy optimisation (Abdolmaleki et al. 2018), and learning from preferences in its place.
+
+    Defaults are those of acme's rl_continuous/run_mpo.py. The reference policy, a copy that is renewed every
+    `target_period` updates, proposes `actions_per_state` actions; `improvement` says how the policy learns from what the
+    critic says of them: "mpo", or an objective of `improvement.py` from `labels` (the better half accepted, or the extremes), or
+    "none", which leaves the policy as it was drawn. α and β are those of Eq. 10 of the PMPO paper; DPO's and IPO's β is `beta`.
+
+    Without `hidden` layers the policy is a free vector that sees no state; a bandit's critic may be `exact`. The bounds ε
+    are those of MPO's temperature, of its decoupled mean and scale (or of the whole policy where it is discretised), and of the
+    penalty for actions out of bounds. `mean_bound` is divided by the number of action dimensions.
+    """
+
+    family: ClassVar[str] = "mpo"
+
+    learning_rate: Positive = 3e-4
+    dual_learning_rate: Positive = 1e-2
+    alpha: UnitInterval = 0.5
+    beta: NonNegative = 0.5
+    target_rate: UnitInterval = 1.0
+
+    hidden: tuple[Count, ...] = (256, 256, 256)
+    batch_size: Count = 256
+    initial_steps: NotNegative = 0
+    update_period: Once = 4
+    target_period: Once = 100
+    return_steps: Once = 4
+
+    improvement: Literal["mpo", "pmpo", "dpo", "ipo", "none"] = "mpo"
+    labels: Literal["halves", "extremes"] = "halves"
+    actions_per_state: Annotated[Count, Field(ge=2)] = 4
+    policy: Literal["gaussian", "discretised"] = "gaussian"
+    initial_std: Bound = 0.5
+    bins: Annotated[Count, Field(ge=2)] = 21
+    critic: Literal["learned", "exact"] = "learned"
+    temperature_bound: Bound = 0.1
+    mean_bound: Bound = 0.01
+    std_bound: Bound = 1e-6
+    policy_bound: Bound = 0.0025
+    penalty_bound: Bound = 1e-3
+
+    @model_validator(mode="after")
+    def _free_policy_of_a_bandit(self) -> MPO:
+        if not self.hidden and self.critic == "learned":
+            raise ValueError(
+                "hidden is empty, and a policy that sees no state goes with critic = 'exact' alone"
             )
         return self
 
@@ -478,6 +542,17 @@ METHODS: dict[str, Method] = {
     "greedy_ac_released": _replayed(
         "GreedyAC-GM (N=1), released entropy", GreedyAC(entropy_gradient="released")
     ),
+    "mpo": _replayed("MPO", MPO()),
+    "mpo_20": _replayed("MPO, 20 actions", MPO(actions_per_state=20)),
+    "pmpo_ar": _replayed("PMPO-AR", MPO(improvement="pmpo")),
+    "pmpo_a": _replayed("PMPO-A", MPO(improvement="pmpo", alpha=1.0, beta=0.0)),
+    "pmpo_r": _replayed("PMPO-R", MPO(improvement="pmpo", alpha=0.0, beta=2.0)),
+    "pmpo_ar_extremes": _replayed(
+        "PMPO-AR, best and worst", MPO(improvement="pmpo", labels="extremes")
+    ),
+    "dpo": _replayed("DPO", MPO(improvement="dpo", labels="extremes", beta=20.0)),
+    "ipo": _replayed("IPO", MPO(improvement="ipo", labels="extremes")),
+    "initial_policy": _replayed("Initial policy", MPO(improvement="none")),
 }
 
 

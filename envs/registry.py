@@ -5,6 +5,7 @@ Importing this module loads no simulator, so the Snakefile may read it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
@@ -43,7 +44,8 @@ class Environment:
     """What a method and a statistic need to know of an environment.
 
     `observation_size` counts the numbers that a network sees: `one_hot` environments observe an
-    integer below that size, which `pool.Pool` encodes. Where `drawn_by_member`, the seed of a copy is its member's, and
+    integer below that size, which `pool.Pool` encodes. A `bandit`'s reward is a known function of the action, so a critic of
+    it may be exact. Where `drawn_by_member`, the seed of a copy is its member's, and
     draws the environment itself.
 
     What EnvPool simulates may be wrapped: it is its `simulator` (by default the environment's own name), made with `options`,
@@ -59,6 +61,7 @@ class Environment:
     horizon: int
     anchors: Anchors
     one_hot: bool = False
+    bandit: bool = False
     drawn_by_member: bool = False
     simulator: str | None = None
     options: tuple[tuple[str, bool], ...] = ()
@@ -155,6 +158,44 @@ def _shifted(plain: Environment, shift: float) -> Environment:
     )
     return replace(shifted, anchors=anchors)
 
+
+def _minimised(
+    name: str, size: int, reach: float, mean: Callable[[float, int], float]
+) -> Environment:
+    """A benchmark function on [−reach, reach]^size, a hundred pulls that pay −f; `mean` is E[f] of a uniform point."""
+    pulls = 100
+    return Environment(
+        f"{name}{size}",
+        "native",
+        1,
+        Continuous(size, -reach, reach),
+        pulls,
+        Anchors(
+            -pulls * mean(reach, size),
+            0.0,
+            "random: uniform points, the exact mean; reference: the least value, 0",
+        ),
+        bandit=True,
+    )
+
+
+def _rosenbrock_mean(reach: float, size: int) -> float:
+    """E[100 (y − x²)² + (1 − x)²] is 100 (E[y²] + E[x⁴]) + 1 + E[x²] for independent x, y with mean 0."""
+    square, fourth = reach**2 / 3, reach**4 / 5
+    return (size - 1) * (100 * (square + fourth) + 1 + square)
+
+
+_FUNCTIONS = tuple(
+    _minimised(name, size, reach, mean)
+    for name, reach, mean in (
+        ("Sphere", 5.12, lambda reach, size: size * reach**2 / 3),
+        ("Rosenbrock", 2.048, _rosenbrock_mean),
+        # Of the i-th partial sum, i independent coordinates, E[s²] = i E[x²].
+        ("SchwefelSum", 65.536, lambda reach, size: size * (size + 1) / 2 * reach**2 / 3),
+        ("SchwefelSine", 500.0, lambda reach, size: 418.9829 * size),
+    )
+    for size in (2, 10)
+)
 
 _TABLE = (
     Environment(
@@ -307,8 +348,10 @@ _TABLE = (
             50.0,
             "random: uniform actions, exact mean over the bandits of seeds 0 to 99; reference: the largest reward, 1 a pull",
         ),
+        bandit=True,
         drawn_by_member=True,
     ),
+    *_FUNCTIONS,
     _mujoco("Hopper-v4", 11, Continuous(3, -1.0, 1.0), Anchors(18.6, 3234.3, _D4RL_EXPERT)),
     _mujoco("Walker2d-v4", 17, Continuous(6, -1.0, 1.0), Anchors(2.66, 4592.3, _D4RL_EXPERT)),
     _mujoco("Swimmer-v4", 8, Continuous(2, -1.0, 1.0), Anchors(-0.3, 360.0, _SHORTER + _THRESHOLD)),

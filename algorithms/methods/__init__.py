@@ -1,5 +1,5 @@
 """One file per family, always in the order init, act, loss: family name → module."""
 
-from algorithms.methods import greedy_ac, ppo, prefpoe, sac
+from algorithms.methods import greedy_ac, mpo, ppo, prefpoe, sac
 
-FAMILIES = {"ppo": ppo, "prefpoe": prefpoe, "sac": sac, "greedy_ac": greedy_ac}
+FAMILIES = {"ppo": ppo, "prefpoe": prefpoe, "sac": sac, "greedy_ac": greedy_ac, "mpo": mpo}

@@ -46,12 +46,13 @@ def explore(policy: Mixture, draws: Draws) -> Tensor:
     return clipped(policy.sample(noise(draws, policy)).value)
 
 
-def blocks(settings: GreedyAC) -> dict[str, Block]:
+def blocks(settings: GreedyAC, world: Environment) -> dict[str, Block]:
     """What an update moves, in this order. The policies share the sampled actions and a step size."""
     return {
-        "critic": Block(critic_loss, lambda hyper: hyper["critic_learning_rate"]),
+        "critic": Block(critic_loss, {"critic": lambda hyper: hyper["critic_learning_rate"]}),
         "policies": Block(
-            policies_loss, lambda hyper: hyper["actor_step_ratio"] * hyper["critic_learning_rate"]
+            policies_loss,
+            {"policies": lambda hyper: hyper["actor_step_ratio"] * hyper["critic_learning_rate"]},
         ),
     }
 
@@ -72,7 +73,7 @@ def critic_loss(
     """E[(Q(s, a) − r − γ Q̄(s', a'))²], a' from the actor: values without entropy; none after termination."""
     action = explore(act(parameters, batch.successor, hyper, settings).detach(), draws)
     following = value(slow, batch.successor, action, settings)
-    target = batch.reward + hyper["gamma"] * (1 - batch.terminated) * following
+    target = batch.reward + batch.discount * following
     errors = value(parameters, batch.observation, batch.action, settings) - target.detach()
     loss = errors.square().mean()
     return loss, {"critic_loss": loss.detach()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -11,24 +11,37 @@ from torch import Tensor
 from algorithms.keys import Draws
 from algorithms.methods.ppo import Diagnostics, Hyperparameters
 from algorithms.networks import Parameters
+from algorithms.replay import GOES_ON, TERMINATED
 
 
 class Transitions(NamedTuple):
     """What replay gives: observation [B, O], action [B, A] in the policy's units, reward [B], successor [B, O] and
-    terminated [B], 1 where no value follows.
+    discount [B], what the value of the successor counts: 0 where none follows.
+
+    Over several steps the reward is the discounted sum of theirs, up to the end of the episode.
     """
 
     observation: Tensor
     action: Tensor
     reward: Tensor
     successor: Tensor
-    terminated: Tensor
+    discount: Tensor
 
     @classmethod
-    def of(cls, rows: Tensor, observations: int, actions: int) -> Transitions:
-        """From rows [B, 2·O + A + 2] as a replay stores them."""
+    def of(cls, rows: Tensor, observations: int, actions: int, gamma: Tensor) -> Transitions:
+        """From rows [B, n, 2·O + A + 2] of n steps each, as a replay stores them, and γ."""
         parts = torch.split(rows, [observations, actions, 1, observations, 1], dim=-1)
-        return cls(parts[0], parts[1], parts[2].squeeze(-1), parts[3], parts[4].squeeze(-1))
+        observation, action, reward, successor, ending = parts
+        paid, terminated = reward.squeeze(-1), (ending.squeeze(-1) == TERMINATED).to(rows.dtype)
+        total, following, discount = paid[:, 0], successor[:, 0], gamma * (1 - terminated[:, 0])
+        going = ending[:, 0, 0] == GOES_ON
+        for step in range(1, rows.shape[1]):
+            total = torch.where(going, total + discount * paid[:, step], total)
+            following = torch.where(going.unsqueeze(-1), successor[:, step], following)
+            further = discount * gamma * (1 - terminated[:, step])
+            discount = torch.where(going, further, discount)
+            going = going & (ending[:, step, 0] == GOES_ON)
+        return cls(observation[:, 0], action[:, 0], total, following, discount)
 
 
 Loss = Callable[
@@ -39,7 +52,7 @@ Loss = Callable[
 
 
 class Block(NamedTuple):
-    """Parameters "{name}.…" that one optimiser moves: their loss, and the step size [P] among hyperparameters."""
+    """Parameters that one step moves: their loss, and by the name of each group "{group}.…" its step size [P]."""
 
     loss: Loss
-    learning_rate: Callable[[Hyperparameters], Tensor]
+    learning_rates: Mapping[str, Callable[[Hyperparameters], Tensor]]

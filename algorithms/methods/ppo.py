@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from algorithms.distributions import Categorical, DiagonalGaussian, Distribution
+from algorithms.distributions import Categorical, DiagonalGaussian, Distribution, Expert
 from algorithms.networks import TRUNK_GAIN, Parameters, init_mlp, mlp
 from algorithms.settings import PPO
 from envs.registry import Discrete, Environment
@@ -122,7 +122,7 @@ def encode(parameters: Parameters, observation: Tensor, settings: PPO) -> Tensor
     return torch.tanh(mlp(parameters, "actor", observation, len(settings.hidden)))
 
 
-def head(parameters: Parameters, name: str, features: Tensor, settings: PPO) -> Distribution:
+def head(parameters: Parameters, name: str, features: Tensor, settings: PPO) -> Expert:
     """The distribution of head `name`; its parameters say which kind it is."""
     if f"{name}.logits.0.weight" in parameters:
         return Categorical.from_logits(mlp(parameters, f"{name}.logits", features, 1))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from algorithms.distributions import DiagonalGaussian, Distribution
+from algorithms.distributions import DiagonalGaussian, Expert
 from algorithms.methods import ppo
 from algorithms.methods.ppo import HEAD_GAIN, Batch, Diagnostics, Hyperparameters, critic
 from algorithms.networks import TRUNK_GAIN, Parameters, init_mlp
@@ -39,7 +39,7 @@ def init(settings: PrefPoE, world: Environment, rng: np.random.Generator) -> Par
 
 def act(
     parameters: Parameters, observation: Tensor, hyper: Hyperparameters, settings: PrefPoE
-) -> Distribution:
+) -> Expert:
     """π_fused (Eq. 5, 7), or what an ablation puts in its place."""
     return _fuse(*experts(parameters, observation, settings), hyper, settings)
 
@@ -76,21 +76,19 @@ def loss(
 
 def experts(
     parameters: Parameters, observation: Tensor, settings: PrefPoE
-) -> tuple[Distribution, Distribution]:
+) -> tuple[Expert, Expert]:
     """π_θ and π_pref on the shared encoder (Eq. 1), the latter's σ clamped where settings say so."""
     features = ppo.encode(parameters, observation, settings)
     main = ppo.head(parameters, "policy", features, settings)
     return main, _preference(parameters, features, settings)
 
 
-def _preference(parameters: Parameters, features: Tensor, settings: PrefPoE) -> Distribution:
+def _preference(parameters: Parameters, features: Tensor, settings: PrefPoE) -> Expert:
     head = ppo.head(parameters, "preference", features, settings)
     return head.clamp_std(settings.std_range)
 
 
-def _guided(
-    parameters: Parameters, preference: Distribution, batch: Batch, settings: PrefPoE
-) -> Distribution:
+def _guided(parameters: Parameters, preference: Expert, batch: Batch, settings: PrefPoE) -> Expert:
     """π_pref as L_pref sees it: on a constant encoding where the encoder is detached."""
     if not settings.detach_encoder:
         return preference
@@ -99,7 +97,7 @@ def _guided(
 
 
 def advantage_guided(
-    preference: Distribution, batch: Batch, hyper: Hyperparameters, settings: PrefPoE
+    preference: Expert, batch: Batch, hyper: Hyperparameters, settings: PrefPoE
 ) -> Tensor:
     """L_pref = −β₁ E[A_norm log π_pref(a|s)] ∓ α H(π_pref) (Eq. 2; Eq. 16 has the other sign)."""
     advantage = ppo.normalized_advantage(batch, settings)
@@ -108,9 +106,7 @@ def advantage_guided(
     return -hyper["beta_1"] * weighted + settings.entropy_sign * hyper["alpha"] * entropy
 
 
-def _fuse(
-    main: Distribution, preference: Distribution, hyper: Hyperparameters, settings: PrefPoE
-) -> Distribution:
+def _fuse(main: Expert, preference: Expert, hyper: Hyperparameters, settings: PrefPoE) -> Expert:
     if settings.fusion == "none":
         return main
     if settings.fusion == "average":
@@ -126,7 +122,7 @@ def _correlation(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _agreement(
-    main: Distribution, preference: Distribution, fused: Distribution, hyper: Hyperparameters
+    main: Expert, preference: Expert, fused: Expert, hyper: Hyperparameters
 ) -> Diagnostics:
     """How far Gaussian experts agree, averaged over states: traces (Theorem 2), mean norms (Figure A.2).
 

@@ -52,16 +52,21 @@ def explore(policy: Mixture, draws: Draws) -> Tensor:
     return policy.sample(noise(draws, policy)).value
 
 
-def blocks(settings: SAC) -> dict[str, Block]:
+def blocks(settings: SAC, world: Environment) -> dict[str, Block]:
     """What an update moves, in this order."""
     moved: dict[str, Block] = {}
     if settings.critic == "learned":
-        moved["critic"] = Block(critic_loss, lambda hyper: hyper["critic_learning_rate"])
+        moved["critic"] = Block(
+            critic_loss, {"critic": lambda hyper: hyper["critic_learning_rate"]}
+        )
     moved["actor"] = Block(
-        actor_loss, lambda hyper: hyper["actor_step_ratio"] * hyper["critic_learning_rate"]
+        actor_loss,
+        {"actor": lambda hyper: hyper["actor_step_ratio"] * hyper["critic_learning_rate"]},
     )
     if settings.automatic_alpha:
-        moved["temperature"] = Block(temperature_loss, lambda hyper: hyper["alpha_learning_rate"])
+        moved["temperature"] = Block(
+            temperature_loss, {"temperature": lambda hyper: hyper["alpha_learning_rate"]}
+        )
     return moved
 
 
@@ -84,7 +89,7 @@ def critic_loss(
     alpha = entropy_scale(parameters, hyper, settings).detach()
     following = value(slow, batch.successor, action.value, settings)
     soft = following - alpha * policy.log_prob(action)
-    target = batch.reward + hyper["gamma"] * (1 - batch.terminated) * soft
+    target = batch.reward + batch.discount * soft
     errors = values(parameters, batch.observation, batch.action, settings) - target.detach()
     loss = 0.5 * errors.square().mean(-1).sum()
     return loss, {"critic_loss": loss.detach()}

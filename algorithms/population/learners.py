@@ -39,18 +39,18 @@ class Layout:
             for name, part, shape in zip(self.names, parts, self.shapes, strict=True)
         }
 
-    def columns(self, block: str) -> slice:
-        """Where the parameters "{block}.…" lie; they must follow each other."""
+    def columns(self, *groups: str) -> slice:
+        """Where the parameters "{group}.…" of these groups lie; they must follow each other."""
         ends = np.cumsum([0, *self.sizes])
-        within = [i for i, name in enumerate(self.names) if name.partition(".")[0] == block]
+        within = [i for i, name in enumerate(self.names) if name.partition(".")[0] in groups]
         if within != list(range(within[0], within[-1] + 1)):
-            raise ValueError(f"parameters of {block!r} do not follow each other: {self.names}")
+            raise ValueError(f"parameters of {groups} do not follow each other: {self.names}")
         return slice(int(ends[within[0]]), int(ends[within[-1] + 1]))
 
-    def part(self, block: str) -> Layout:
-        """The layout of the parameters "{block}.…" alone."""
+    def part(self, *groups: str) -> Layout:
+        """The layout of the parameters "{group}.…" of these groups alone."""
         own = {n: torch.empty(shape) for n, shape in zip(self.names, self.shapes, strict=True)}
-        return Layout({n: x for n, x in own.items() if n.partition(".")[0] == block})
+        return Layout({n: x for n, x in own.items() if n.partition(".")[0] in groups})
 
 
 class Weights(NamedTuple):
@@ -97,14 +97,14 @@ def adam_step(
     correction: Tensor,
     epsilon: Tensor,
 ) -> Weights:
-    """New parameters and moments of Adam (Kingma & Ba 2015), each member with its own rate [P].
+    """New parameters and moments of Adam (Kingma & Ba 2015); `learning_rate` is [P, 1], or [P, D] where columns differ.
 
     `correction` holds 1 − β₁ᵗ and 1 − β₂ᵗ, computed in float64 by `bias_corrections`.
     """
     first = before.first_moment.lerp(gradient, 1 - ADAM_BETAS[0])
     second = before.second_moment * ADAM_BETAS[1] + (1 - ADAM_BETAS[1]) * gradient.square()
     denominator = second.sqrt() / correction[1].sqrt() + epsilon.unsqueeze(-1)
-    step = (learning_rate / correction[0]).unsqueeze(-1)
+    step = learning_rate / correction[0]
     return Weights(before.theta - step * first / denominator, first, second)
 
 

@@ -39,8 +39,13 @@ class OffPolicy(Population):
         if not isinstance(space, Continuous):
             raise TypeError(f"{self.cell.environment}: its actions are not continuous")
         self._centre, self._reach = (space.high + space.low) / 2, (space.high - space.low) / 2
-        self.blocks: dict[str, Block] = self.family.blocks(self.settings)
-        self._columns = {name: self.layout.columns(name) for name in self.blocks}
+        self.blocks: dict[str, Block] = self.family.blocks(self.settings, self.cell.world)
+        self._columns = {
+            name: self.layout.columns(*block.learning_rates) for name, block in self.blocks.items()
+        }
+        self._parts = {
+            name: self.layout.part(*block.learning_rates) for name, block in self.blocks.items()
+        }
         self._slow = {name: self.layout.part(name) for name in self.family.followed(self.settings)}
         self._action_keys = self._member_keys(Purpose.ACTION_NOISE)
         self._update_keys = self._member_keys(Purpose.UPDATES)
@@ -66,7 +71,8 @@ class OffPolicy(Population):
         acting = Draws(None)
         self.family.explore(policy, acting)
         sizes = world.observation_size, world.action.size
-        batch = Transitions.of(torch.zeros(settings.batch_size, row_size(*sizes)), *sizes)
+        rows = torch.zeros(settings.batch_size, 1, row_size(*sizes))
+        batch = Transitions.of(rows, *sizes, hyper["gamma"])
         slow = self._followed(self.targets(theta)[0])
         counts: list[int] = []
         names: list[str] = []
@@ -78,7 +84,8 @@ class OffPolicy(Population):
 
     def targets(self, theta: Tensor) -> Tensor:
         """The blocks that slow copies follow, side by side: [P, T]."""
-        return torch.cat([theta[:, :0], *(theta[:, self._columns[name]] for name in self._slow)], 1)
+        followed = (theta[:, self.layout.columns(name)] for name in self._slow)
+        return torch.cat([theta[:, :0], *followed], 1)
 
     def replay(self) -> Replay:
         """An empty replay of the shard's size. Raises SpecificationError where memory does not hold it."""
@@ -134,18 +141,25 @@ class OffPolicy(Population):
         from then on.
         """
         correction = bias_corrections(learners.updates, 1, learners.theta)[0]
-        number, stored = (
-            torch.tensor(x, device=self.device) for x in (learners.updates, replay.stored)
+        steps = self.settings.return_steps
+        # Transitions that stand alone may be counted from anywhere.
+        first = replay.oldest if steps > 1 else 0
+        number, windows, oldest = (
+            torch.tensor(x, device=self.device)
+            for x in (learners.updates, replay.stored - steps + 1, first)
         )
-        batch, numbers = self._prepare(replay.data, self._update_keys, number, stored)
+        batch, numbers = self._prepare(
+            replay.data, self._update_keys, number, windows, oldest, hyper["gamma"]
+        )
         diagnostics: Diagnostics = {}
         for step, own in zip(self._steps.values(), numbers, strict=True):
             learners.alive, found = step(
                 learners.weights, learners.target, learners.alive, batch, own, hyper, correction
             )
             diagnostics |= found
-        self._drift(learners.target, learners.theta, learners.alive, hyper["target_rate"])
         learners.updates += 1
+        if learners.updates % self.settings.target_period == 0:
+            self._drift(learners.target, learners.theta, learners.alive, hyper["target_rate"])
         return diagnostics
 
     def _explore(
@@ -167,21 +181,29 @@ class OffPolicy(Population):
         return torch.where(alive.unsqueeze(-1), action, torch.zeros_like(action))
 
     def _draw(
-        self, data: Tensor, member_keys: Tensor, number: Tensor, stored: Tensor
+        self,
+        data: Tensor,
+        member_keys: Tensor,
+        number: Tensor,
+        windows: Tensor,
+        oldest: Tensor,
+        gamma: Tensor,
     ) -> tuple[Transitions, list[Tensor]]:
         """For one update: a batch of each member's transitions, and uniform numbers [P, K] for each block.
 
-        Compiled apart from what uses them, or they would be made again at every use.
+        A transition is one of so many `windows` of `return_steps` steps, the first of which begins at `oldest`. Compiled
+        apart from what uses them, or they would be made again at every use.
         """
-        size, count = self.settings.batch_size, sum(self._counts)
+        size, count, capacity = self.settings.batch_size, sum(self._counts), data.shape[1]
+        sizes = self.cell.world.observation_size, self.cell.world.action.size
+        later = torch.arange(self.settings.return_steps, device=self.device)
 
-        def one(own: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
-            rows = integers(key, number, _ROWS, stored, size)
-            return own[rows], uniforms(key, number, _LOSSES, count)
+        def one(own: Tensor, key: Tensor, discount: Tensor) -> tuple[Transitions, Tensor]:
+            first = oldest + integers(key, number, _ROWS, windows, size)
+            rows = own[(first.unsqueeze(-1) + later) % capacity]
+            return Transitions.of(rows, *sizes, discount), uniforms(key, number, _LOSSES, count)
 
-        rows, numbers = vmap(one)(data, member_keys)
-        world = self.cell.world
-        batch = Transitions.of(rows, world.observation_size, world.action.size)
+        batch, numbers = vmap(one)(data, member_keys, gamma)
         return batch, list(torch.split(numbers, self._counts, dim=1))
 
     def _step(
@@ -196,16 +218,26 @@ class OffPolicy(Population):
         correction: Tensor,
     ) -> tuple[Tensor, Diagnostics]:
         """Move one block in place: who still learns [P], and diagnostics."""
-        block, before = self.blocks[name], weights.columns(self._columns[name])
+        before = weights.columns(self._columns[name])
         gradient, (loss, found) = self._gradient(
             name, before.theta, weights.theta, target, batch, numbers, hyper
         )
         alive = alive & loss.isfinite() & gradient.isfinite().all(dim=1)
-        rate = block.learning_rate(hyper)
+        rate = self._rates(name, hyper)
         after = adam_step(before, gradient, rate, correction, hyper["adam_epsilon"])
         for old, new in zip(before, after.kept(alive, before), strict=True):
             old.copy_(new)
         return alive, found
+
+    def _rates(self, name: str, hyper: Hyperparameters) -> Tensor:
+        """The step sizes of a block: [P, 1], or [P, its columns] where its groups have different ones."""
+        rates = self.blocks[name].learning_rates
+        if len(rates) == 1:
+            return next(iter(rates.values()))(hyper).unsqueeze(-1)
+        groups = sorted(rates, key=lambda group: self.layout.columns(group).start)
+        sizes = [sum(self.layout.part(group).sizes) for group in groups]
+        columns = (rates[group](hyper).unsqueeze(-1) for group in groups)
+        return torch.cat([x.expand(-1, n) for x, n in zip(columns, sizes, strict=True)], 1)
 
     def _gradient(
         self,
@@ -218,7 +250,7 @@ class OffPolicy(Population):
         hyper: Hyperparameters,
     ) -> tuple[Tensor, tuple[Tensor, Diagnostics]]:
         """Gradient [P, columns of the block] of the block's loss, that loss [P], and diagnostics."""
-        part, block = self.layout.part(name), self.blocks[name]
+        part, block = self._parts[name], self.blocks[name]
 
         def member_loss(
             moving: Tensor,

@@ -146,7 +146,6 @@ class OnPolicy(Population):
         gradient, (loss, diagnostics) = gradient_of(before.theta, rollout, index, hyper)
         gradient, norm = clip_by_norm(gradient, hyper["max_grad_norm"])
         alive = alive & loss.isfinite() & norm.isfinite()
-        after = adam_step(
-            before, gradient, hyper["learning_rate"], correction, hyper["adam_epsilon"]
-        )
+        rate = hyper["learning_rate"].unsqueeze(-1)
+        after = adam_step(before, gradient, rate, correction, hyper["adam_epsilon"])
         return after.kept(alive, before), alive, diagnostics | {"gradient_norm": norm}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from envs.native import bandits, classic_control
+from envs.native import bandits, classic_control, functions
 from envs.native.batch import Batch, Dynamics
 from envs.native.probes import ProbeSign, ProbeTarget
 from envs.registry import ENVIRONMENTS
@@ -26,6 +26,7 @@ DYNAMICS: dict[str, Dynamics] = {
     "MountainCar": classic_control.MountainCar(),
     "ShapedMountainCar": classic_control.ShapedMountainCar(),
     "WeakMountainCar": classic_control.WeakMountainCar(),
+    **{name: functions.Minimisation(name) for name in functions.FUNCTIONS},
 }
 
 

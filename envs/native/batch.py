@@ -26,8 +26,8 @@ class Dynamics(ABC):
     A variant overrides `reward`. Nothing here keeps state, counts steps or draws random numbers.
     """
 
-    action_low: ClassVar[float]
-    action_high: ClassVar[float]
+    action_low: float
+    action_high: float
     observation_low: ClassVar[tuple[float, ...]]
     observation_high: ClassVar[tuple[float, ...]]
     draws: ClassVar[int]

@@ -34,7 +34,8 @@ class Playable(gymnasium.Env[Floats, NDArray[Any]]):
             np.array(low), np.array(high), dtype=np.float64
         )
         bounds = self._dynamics.action_low, self._dynamics.action_high
-        self.action_space = gymnasium.spaces.Box(*bounds, shape=(1,), dtype=np.float32)
+        size = ENVIRONMENTS[name].action.size
+        self.action_space = gymnasium.spaces.Box(*bounds, shape=(size,), dtype=np.float32)
         self._batch: Batch | None = None
 
     def reset(

@@ -75,7 +75,7 @@ def some_batch(world: Environment, seed: int) -> Transitions:
         rng.uniform(-1, 1, (BATCH, actions)),
         rng.normal(size=BATCH),
         rng.normal(size=(BATCH, size)),
-        rng.integers(0, 2, BATCH).astype(float),
+        0.97 * rng.integers(0, 2, BATCH),
     )
     return Transitions(*(torch.from_numpy(column) for column in columns))
 
@@ -159,7 +159,7 @@ def their_critic_loss(
         policy = Theirs(raw, s.components, batch.action.shape[1])
         action = torch.clamp(policy.sample(uniform), -1, 1)
         following = q_values(slow, batch.successor, action)
-        target = torch.where(batch.terminated == 1, 0.0, s.gamma * following) + batch.reward
+        target = batch.reward + batch.discount * following
     return ((q_values(parameters, batch.observation, batch.action) - target) ** 2).mean()
 
 
@@ -328,8 +328,8 @@ def test_one_component_is_a_plain_gaussian() -> None:
 def test_no_value_follows_a_termination_and_no_entropy_a_step(terminated: bool) -> None:
     settings = settings_of(gamma=0.9)
     parameters, slow = agent(settings, PENDULUM, 17)
-    ended = torch.full((BATCH,), float(terminated), dtype=torch.float64)
-    batch = some_batch(PENDULUM, 18)._replace(terminated=ended)
+    discount = torch.full((BATCH,), 0.0 if terminated else 0.9, dtype=torch.float64)
+    batch = some_batch(PENDULUM, 18)._replace(discount=discount)
     slow = {name: torch.zeros_like(value) for name, value in slow.items()}
     slow["critic.2.bias"] += 5.0
     hyper = hyperparameters(settings, alpha=10.0)
@@ -574,7 +574,8 @@ def adam_alone(population: OffPolicy, index: int, data: Tensor) -> tuple[Tensor,
     counts = (16 * 2 + 16, 5 * (16 * 2 + 16))
     for number in range(5):
         key, now = member_key(seed, Purpose.UPDATES), torch.tensor(number)
-        batch = Transitions.of(data[integers(key, now, 0, torch.tensor(40), 16)], 2, 1)
+        rows = data[integers(key, now, 0, torch.tensor(40), 16)]
+        batch = Transitions.of(rows.unsqueeze(1), 2, 1, hyper["gamma"])
         parts = uniforms(key, now, 1, sum(counts)).split(counts)
         for loss, names, part in (
             (greedy_ac.critic_loss, ("critic",), parts[0]),

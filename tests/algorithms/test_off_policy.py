@@ -122,7 +122,7 @@ class Reference:
     def update(self, data: Tensor, number: int) -> None:
         key, now = member_key(self.seed, Purpose.UPDATES), torch.tensor(number)
         rows = data[integers(key, now, 0, torch.tensor(40), BATCH)]
-        batch = Transitions.of(rows, 3, 1)
+        batch = Transitions.of(rows.unsqueeze(1), 3, 1, self.hyper["gamma"])
         parts = uniforms(key, now, 1, sum(self.counts)).split(self.counts)
         losses = (sac.critic_loss, sac.actor_loss, sac.temperature_loss)
         for (block, adam), loss, part in zip(self.optimisers.items(), losses, parts, strict=True):
@@ -335,7 +335,8 @@ def begin(
 
 def transitions(state: TrainingState, member: int, *sizes: int) -> Transitions:
     assert state.replay is not None
-    return Transitions.of(state.replay.data[member, : state.replay.count], *sizes)
+    rows = state.replay.data[member, : state.replay.count]
+    return Transitions.of(rows.unsqueeze(1), *sizes, torch.tensor(1.0))
 
 
 @pytest.mark.parametrize(
@@ -413,7 +414,8 @@ def depends_on_the_future(population: OffPolicy, row: Tensor, sizes: tuple[int, 
     losses = []
     for shift in (0.0, 5.0):
         slow = {n: x + shift for n, x in parameters.items() if n.startswith("critic")}
-        batch, draws = Transitions.of(row.unsqueeze(0), *sizes), Draws(torch.full((99,), 0.3))
+        batch = Transitions.of(row[None, None], *sizes, hyper["gamma"])
+        draws = Draws(torch.full((99,), 0.3))
         settings = population.settings
         assert isinstance(settings, SAC)
         losses.append(sac.critic_loss(parameters, slow, batch, draws, hyper, settings)[0])
@@ -428,7 +430,7 @@ def test_a_time_limit_bootstraps_from_the_last_state_of_its_episode() -> None:
     assert loop.cut_episodes().tolist() == [1, 1]
     for member in (0, 1):
         stored = transitions(state, member, 3, 1)
-        assert not stored.terminated.any()
+        assert (stored.discount == 1).all()
         follows = (stored.successor[:-1] == stored.observation[1:]).all(1)
         assert (~follows).nonzero().flatten().tolist() == [199]
         # One step of Pendulum turns by ω' Δt, so the last successor is the world's, not a reset's.
@@ -462,7 +464,7 @@ def test_a_termination_does_not_bootstrap() -> None:
         ends = np.array(state.episodes.step)[own] - 1
         assert len(ends) >= 2
         stored = transitions(state, member, 2, 1)
-        assert stored.terminated.nonzero().flatten().tolist() == ends.tolist()
+        assert (stored.discount == 0).nonzero().flatten().tolist() == ends.tolist()
         assert (stored.successor[ends, 0] >= 0.45).all()
         assert (stored.observation[ends + 1, 0] < -0.39).all()
         data = state.replay.data[member]
@@ -485,6 +487,8 @@ def test_a_full_replay_is_learnt_from() -> None:
     seen = set()
     for number in range(30):
         now, stored = torch.tensor(number), torch.tensor(state.replay.stored)
-        batch, _ = population._prepare(state.replay.data, population._update_keys, now, stored)
+        whose, gamma = population._update_keys, population.hyper["gamma"]
+        data, first = state.replay.data, torch.tensor(0)
+        batch, _ = population._prepare(data, whose, now, stored, first, gamma)
         seen.update(batch.observation[0, :, 0].tolist())
     assert seen == set(range(40))

@@ -191,7 +191,7 @@ def test_adam_is_torchs_adam_with_a_rate_for_each_member() -> None:
     epsilon = torch.tensor([1e-5, 1e-8, 1e-3], dtype=torch.float64)
     weights = Weights(theta, torch.zeros_like(theta), torch.zeros_like(theta))
     for gradient, correction in zip(gradients, bias_corrections(0, 5, theta), strict=True):
-        weights = adam_step(weights, gradient, rates, correction, epsilon)
+        weights = adam_step(weights, gradient, rates.unsqueeze(-1), correction, epsilon)
     for index in range(3):
         alone = theta[index].clone().requires_grad_()
         adam = torch.optim.Adam([alone], lr=float(rates[index]), eps=float(epsilon[index]))

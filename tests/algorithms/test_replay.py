@@ -24,26 +24,28 @@ def empty(capacity: int) -> Replay:
     return Replay.empty(MEMBERS, capacity, SEEN, DONE, CPU)
 
 
-def transition(step: int) -> Transitions:
+def transition(step: int) -> tuple[Tensor, ...]:
     """What every member sees at a step; bits of all kinds, negative zeros and denormals among them."""
     rng = np.random.default_rng(step)
     row = torch.from_numpy(rng.standard_normal((MEMBERS, ROW)).astype(np.float32))
     row[:, 0], row[0, 1], row[1, 2] = step, -0.0, 1e-42
     row[:, -1] = float(step % 3 == 0)
-    return Transitions.of(row, SEEN, DONE)
+    return torch.split(row, [SEEN, DONE, 1, SEEN, 1], dim=1)
 
 
 def row_of(step: int) -> Tensor:
     """[MEMBERS, ROW] as a replay stores it, put together by hand."""
-    t = transition(step)
-    columns = (t.observation, t.action, t.reward[:, None], t.successor, t.terminated[:, None])
-    return torch.cat(columns, dim=1)
+    return torch.cat(transition(step), dim=1)
+
+
+def add(replay: Replay, columns: tuple[Tensor, ...]) -> None:
+    observation, action, reward, successor, ending = columns
+    replay.add(observation, action, reward.squeeze(1), successor, ending.squeeze(1))
 
 
 def fill(replay: Replay, until: int) -> None:
     for step in range(replay.count, until):
-        t = transition(step)
-        replay.add(t.observation, t.action, t.reward, t.successor, t.terminated)
+        add(replay, transition(step))
 
 
 def same_bits(first: Tensor, second: Tensor) -> bool:
@@ -57,10 +59,10 @@ def test_a_row_is_both_observations_the_action_the_reward_and_the_end() -> None:
     paid, reached = torch.arange(MEMBERS) + 3.0, torch.full((MEMBERS, SEEN), 4.0)
     replay.add(seen, done, paid, reached, torch.tensor([0.0, 1.0, 0.0]))
     assert replay.data[1, 0].tolist() == [1] * 4 + [2] * 2 + [4] + [4] * 4 + [1]
-    read = Transitions.of(replay.data[:, 0], SEEN, DONE)
+    read = Transitions.of(replay.data[:, :1], SEEN, DONE, torch.tensor(0.9))
     for column, expected in zip(read[:4], (seen, done, paid, reached), strict=True):
         assert torch.equal(column, expected)
-    assert read.terminated.tolist() == [0, 1, 0]
+    assert read.discount.tolist() == pytest.approx([0.9, 0, 0.9])
 
 
 def test_a_full_replay_keeps_the_last_transitions() -> None:
@@ -74,9 +76,9 @@ def test_a_full_replay_keeps_the_last_transitions() -> None:
 
 
 def test_what_is_stored_does_not_change_with_what_was_given() -> None:
-    replay, t = empty(2), transition(1)
-    replay.add(t.observation, t.action, t.reward, t.successor, t.terminated)
-    t.observation.zero_()
+    replay, columns = empty(2), transition(1)
+    add(replay, columns)
+    columns[0].zero_()
     assert same_bits(replay.data[:, 0], row_of(1))
 
 

@@ -65,7 +65,7 @@ def some_batch(world: Environment, seed: int) -> Transitions:
         rng.uniform(-1, 1, (BATCH, actions)),
         rng.normal(size=BATCH),
         rng.normal(size=(BATCH, size)),
-        rng.integers(0, 2, BATCH).astype(float),
+        0.97 * rng.integers(0, 2, BATCH),
     )
     return Transitions(*(torch.from_numpy(column) for column in columns))
 
@@ -159,9 +159,7 @@ def their_critic_loss(
         action, _ = policy.sample(noise)
         entropy_bonus = -alpha * policy.mixture.log_prob(action)
         following = torch.min(*q_values(slow, batch.successor, action)) + entropy_bonus
-        target = torch.where(
-            batch.terminated == 1, batch.reward, batch.reward + settings.gamma * following
-        )
+        target = batch.reward + batch.discount * following
     both = q_values(parameters, batch.observation, batch.action)
     return sum(((q - target) ** 2).mean() / 2 for q in both)  # type: ignore[return-value]
 
@@ -317,8 +315,8 @@ def test_alpha_rises_where_the_entropy_is_below_its_target(log_std: float, raise
 
 def test_a_fixed_alpha_is_the_members_and_has_no_block() -> None:
     fixed, learned = settings_of(automatic_alpha=False, alpha=0.7), settings_of(alpha=0.7)
-    assert list(sac.blocks(fixed)) == ["critic", "actor"]
-    assert list(sac.blocks(learned)) == ["critic", "actor", "temperature"]
+    assert list(sac.blocks(fixed, PENDULUM)) == ["critic", "actor"]
+    assert list(sac.blocks(learned, PENDULUM)) == ["critic", "actor", "temperature"]
     hyper = hyperparameters(fixed, alpha=0.05)
     parameters, _ = agent(fixed, PENDULUM, 12)
     assert not any(name.startswith("temperature") for name in parameters)
@@ -331,7 +329,8 @@ def test_step_sizes() -> None:
     settings = settings_of()
     rates = {"critic_learning_rate": 0.01, "actor_step_ratio": 0.3, "alpha_learning_rate": 0.5}
     hyper = hyperparameters(settings, **rates)
-    found = {name: float(b.learning_rate(hyper)) for name, b in sac.blocks(settings).items()}
+    blocks = sac.blocks(settings, PENDULUM).values()
+    found = {name: float(of(hyper)) for b in blocks for name, of in b.learning_rates.items()}
     assert found == pytest.approx({"critic": 0.01, "actor": 0.003, "temperature": 0.5})
 
 
@@ -340,8 +339,8 @@ def test_no_value_follows_a_termination(terminated: bool) -> None:
     """Where it does not terminate, time limits included, the target has what the slow critics say of the successor."""
     settings = settings_of(gamma=0.9, automatic_alpha=False, alpha=1e-9)
     parameters, slow = agent(settings, PENDULUM, 13)
-    ended = torch.full((BATCH,), float(terminated), dtype=torch.float64)
-    batch = some_batch(PENDULUM, 14)._replace(terminated=ended)
+    discount = torch.full((BATCH,), 0.0 if terminated else 0.9, dtype=torch.float64)
+    batch = some_batch(PENDULUM, 14)._replace(discount=discount)
     both = torch.stack(q_values(parameters, batch.observation, batch.action))
     for name in slow:
         slow[name] = torch.zeros_like(slow[name])
