@@ -255,3 +255,16 @@ def legend(
     if any("‡" in label for label in labels):
         notes.append("‡: no member has a score.")
     style.legend_below(drawing, handles, labels, " ".join(notes))
+
+
+def where(table: pd.DataFrame, **values: object) -> pd.DataFrame:
+    """The rows of `table` whose columns have these values."""
+    return table[(table[list(values)] == pd.Series(values)).all(axis=1)]
+
+
+def counts(shown: pd.DataFrame) -> str:
+    """ "n = 30", or "n = 28–30" where arms or points differ."""
+    if shown.empty:
+        return "n = 0"
+    low, high = shown["n"].min(), shown["n"].max()
+    return f"n = {low}" if low == high else f"n = {low}–{high}"

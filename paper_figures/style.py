@@ -82,7 +82,18 @@ _GREEDY_AC = {
     "greedy_ac_gm_5": LineStyle(_VERMILLION),
     "greedy_ac_gm_8": LineStyle(_DEEP, _DASH_DOT),
 }
-PAPERS: tuple[dict[str, LineStyle], ...] = (_PREFPOE, _MIXTURE, _GREEDY_AC)
+_PMPO = {
+    "mpo": LineStyle(_BLACK),
+    "mpo_20": LineStyle(_BLACK, _DOTTED),
+    "pmpo_ar": LineStyle(_VERMILLION),
+    "pmpo_ar_extremes": LineStyle(_VERMILLION, _DOTTED),
+    "pmpo_a": LineStyle(_GREEN),
+    "pmpo_r": LineStyle(_BLUE),
+    "dpo": LineStyle(_ORANGE),
+    "ipo": LineStyle(_PURPLE),
+    "initial_policy": LineStyle(_GREY),
+}
+PAPERS: tuple[dict[str, LineStyle], ...] = (_PREFPOE, _MIXTURE, _GREEDY_AC, _PMPO)
 """One style per method through a whole paper: Okabe and Ito's colours (2008), variants by dashes.
 
 GreedyAC's arms, which no figure shows beside others, are a group of their own.

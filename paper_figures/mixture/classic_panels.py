@@ -20,8 +20,8 @@ from matplotlib.lines import Line2D
 from algorithms.settings import METHODS
 from paper_figures import artifact, curves, style
 from paper_figures.artifact import Request
+from paper_figures.bootstrap import band
 from paper_figures.mixture import sensitivity
-from paper_figures.mixture.bootstrap import band
 from paper_figures.mixture.sensitivity import ALPHA
 from paper_figures.style import LineStyle
 
@@ -170,7 +170,7 @@ def learning_curves(
     parts = []
     for (environment, name), own in runs.groupby(["environment", "arm"], sort=False):
         (arm,) = (arm for arm in layout.arms if arm.name == name)
-        ends = where(scores, environment=environment, arm=name)
+        ends = curves.where(scores, environment=environment, arm=name)
         last = int(ends["steps"].max())
         rows = request.plan.scale_of(request.scale, arm.experiment).curve_rows
         grid = np.round(np.arange(1, rows + 1) * (last / rows)).astype(np.int64)
@@ -196,11 +196,6 @@ def on_grid(runs: pd.DataFrame, grid: np.ndarray, done: set[int]) -> pd.DataFram
     return rows
 
 
-def where(table: pd.DataFrame, **values: object) -> pd.DataFrame:
-    """The rows of `table` whose columns have these values."""
-    return table[(table[list(values)] == pd.Series(values)).all(axis=1)]
-
-
 # Drawing
 
 
@@ -222,7 +217,7 @@ def draw_panel(
         looks = {arm.name: arm.look for arm in layout.arms}
         sensitivity.draw(axes, own, looks, "arm")
         axes.set_xlim(10**-3.3, 10**0.3)
-    style.panel_title(axes, letter, environment, counts(own), style.SMALL)
+    style.panel_title(axes, letter, environment, curves.counts(own), style.SMALL)
     if own.empty:
         there = environment in planned(layout, request)
         style.centre_note(
@@ -246,21 +241,13 @@ def learning(
     )
     for arm in layout.arms:
         runs, scores, own = (
-            where(table, environment=environment, arm=arm.name)
+            curves.where(table, environment=environment, arm=arm.name)
             for table in (known.runs, known.scores, means)
         )
         diverged = set(scores.loc[scores["status"] == "diverged", "seed"])
         gone = runs[runs["seed"].isin(diverged)].rename(columns={"return_mean": "value"})
         curves.draw_seeds(axes, gone, diverged, arm.look, unit)
         curves.draw_mean(axes, own.astype({"step": "float64"}), arm.look, unit)
-
-
-def counts(shown: pd.DataFrame) -> str:
-    """ "n = 30", or "n = 28–30" where arms or points differ."""
-    if shown.empty:
-        return "n = 0"
-    low, high = shown["n"].min(), shown["n"].max()
-    return f"n = {low}" if low == high else f"n = {low}–{high}"
 
 
 def legend(drawing: Figure, layout: Layout, known: Known, request: Request) -> None:

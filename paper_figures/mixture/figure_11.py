@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from paper_figures import artifact, curves, style
 from paper_figures.artifact import Request
+from paper_figures.bootstrap import band
 from paper_figures.mixture.bandit_sweep import (
     ENVIRONMENT,
     across_alpha,
@@ -19,7 +20,6 @@ from paper_figures.mixture.bandit_sweep import (
     legend,
     read_scores,
 )
-from paper_figures.mixture.bootstrap import band
 from paper_figures.mixture.sensitivity import ALPHA
 
 NAME = "figure_11"

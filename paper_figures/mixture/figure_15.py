@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from paper_figures.mixture import evaluation_curves
-from paper_figures.mixture.evaluation_curves import ARMS, Layout
+from paper_figures import evaluation_curves
+from paper_figures.evaluation_curves import Layout
+from paper_figures.mixture.simulated import ARMS
 
 LAYOUT = Layout("figure_15", ("AdroitHandPenSparse-v1", "FetchReach-v4", "FetchSlide-v4"), 3, ARMS)
 

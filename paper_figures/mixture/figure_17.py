@@ -10,9 +10,8 @@ import pandas as pd
 
 from algorithms.settings import METHODS, SAC
 from analysis.effects import levels
-from paper_figures import style
-from paper_figures.mixture import evaluation_curves
-from paper_figures.mixture.evaluation_curves import Layout
+from paper_figures import evaluation_curves, style
+from paper_figures.evaluation_curves import Layout
 
 METHOD, TEMPERATURE = "gumbel_rep_sgm", "gumbel_temperature"
 

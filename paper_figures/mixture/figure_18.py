@@ -17,8 +17,8 @@ from algorithms.settings import METHODS
 from analysis.statistics import Scores, mean, std
 from paper_figures import artifact, curves, style
 from paper_figures.artifact import Request
+from paper_figures.curves import where
 from paper_figures.mixture import sensitivity
-from paper_figures.mixture.classic_panels import where
 from paper_figures.mixture.sensitivity import ALPHA
 
 NAME = "figure_18"

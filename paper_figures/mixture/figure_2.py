@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from paper_figures.mixture import evaluation_curves
-from paper_figures.mixture.evaluation_curves import ARMS, Layout
+from paper_figures import evaluation_curves
+from paper_figures.evaluation_curves import Layout
+from paper_figures.mixture.simulated import ARMS
 
 ENVIRONMENTS = (
     "HalfCheetah-v4",

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 
 from analysis.effects import levels
 from analysis.statistics import Scores, halves
-from paper_figures.mixture.bootstrap import band
+from paper_figures.bootstrap import band
 from paper_figures.style import LineStyle
 
 ALPHA = "alpha"

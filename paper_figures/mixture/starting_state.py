@@ -29,7 +29,7 @@ from algorithms.settings import METHODS, SAC
 from analysis.load import find_record, snapshots
 from paper_figures import artifact, curves, style
 from paper_figures.artifact import Request
-from paper_figures.mixture.classic_panels import where
+from paper_figures.curves import where
 
 Floats = NDArray[np.float64]
 BINS = 200

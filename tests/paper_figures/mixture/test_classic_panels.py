@@ -15,7 +15,7 @@ from matplotlib.image import imread
 from algorithms.cell import Plan, load_plan
 from analysis.load import CURVES, SCORES, setting_text
 from analysis.statistics import write_parquet
-from paper_figures import style
+from paper_figures import curves, style
 from paper_figures.mixture import classic_panels as c
 
 PAPER = Path("paper_figures") / "mixture"
@@ -110,28 +110,28 @@ def test_figure_4_at_scale_reduced_is_the_reduced_protocol(
     height, width = imread(reduced / "reduced" / "figure_4.png").shape[:2]
     assert width == round(style.PAGE * style.DOTS_PER_INCH)
     assert height < width
-    gone = c.where(values, environment="MountainCar", arm="GumbelRep-SGM")
+    gone = curves.where(values, environment="MountainCar", arm="GumbelRep-SGM")
     assert gone.empty
     assert values.groupby(["environment", "arm"]).ngroups == 8
 
 
 def test_curves_are_means_over_reruns(values: pd.DataFrame, reduced: Path) -> None:
     scores = pd.read_parquet(reduced / "classic" / "scores.parquet")
-    own = c.where(values, panel=c.CURVE, environment="Pendulum", arm="Rep-Squashed")
-    runs = c.where(scores, environment="Pendulum", method="rep_squashed")["auc"]
+    own = curves.where(values, panel=c.CURVE, environment="Pendulum", arm="Rep-Squashed")
+    runs = curves.where(scores, environment="Pendulum", method="rep_squashed")["auc"]
     assert own["step"].tolist() == list(range(2000, 100_001, 2000))
     assert (own["n"] == 10).all()
     np.testing.assert_allclose(own["mean"], runs.mean())
     assert own[["low", "mean", "high"]].apply(lambda row: row.is_monotonic_increasing, axis=1).all()
-    lost = c.where(values, panel=c.CURVE, environment="Acrobot", arm="HalfRep-SGM")
+    lost = curves.where(values, panel=c.CURVE, environment="Acrobot", arm="HalfRep-SGM")
     assert lost["n"].tolist() == [10] * 24 + [9] * 26
 
 
 def test_sensitivities_are_the_best_of_the_sweep(values: pd.DataFrame, reduced: Path) -> None:
     scores = pd.read_parquet(reduced / "classic_sweep" / "scores.parquet")
-    own = c.where(scores, environment="Acrobot", method="rep_squashed")
+    own = curves.where(scores, environment="Acrobot", method="rep_squashed")
     means = own.groupby("setting")["auc"].mean()
-    here = c.where(values, environment="Acrobot", arm="Rep-Squashed")
+    here = curves.where(values, environment="Acrobot", arm="Rep-Squashed")
     shown = here[here["panel"] == c.BIASED]
     assert shown["alpha"].tolist() == [0.001, 0.01, 0.1, 1.0]
     assert (shown["n"] == 5).all()
@@ -147,7 +147,7 @@ def test_sensitivities_are_the_best_of_the_sweep(values: pd.DataFrame, reduced: 
 def test_figure_3_counts_runs_that_reach_the_goal(reduced: Path) -> None:
     path = reduced / "classic" / "scores.parquet"
     scores = pd.read_parquet(path)
-    failing = c.where(scores, environment="Acrobot", method="rep_squashed").index[:4]
+    failing = curves.where(scores, environment="Acrobot", method="rep_squashed").index[:4]
     scores.loc[failing, "training_return"] = -1000.0
     folder = reduced / "failing"
     write_parquet(scores, folder / "classic" / "scores.parquet")

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from analysis.statistics import bootstrap_interval, mean
+from paper_figures.bootstrap import band
 from paper_figures.mixture import sensitivity
-from paper_figures.mixture.bootstrap import band
 
 
 def members(alpha: float, values: dict[str, list[float]]) -> pd.DataFrame:

@@ -15,9 +15,9 @@ from algorithms.records import write_record
 from analysis.load import load_experiment, read_imported
 from analysis.paper import Paper
 from analysis.statistics import write_parquet
+from paper_figures import evaluation_curves
 from paper_figures.artifact import Request
 from paper_figures.mixture import (
-    evaluation_curves,
     figure_2,
     figure_8,
     figure_15,

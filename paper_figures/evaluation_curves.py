@@ -1,6 +1,6 @@
-"""Learning curves of simulated tasks, as Figures 2, 8, 15, 16 and 17 show them: evaluations during training.
+"""Learning curves of evaluations during training: a panel for each environment, an arm's mean over seeds and its band.
 
-A point is the mean return of the protocol's deterministic episodes. Shifts of rewards are taken out again: every episode
+A point is the mean return of the protocol's deterministic episodes, or what a figure measures of it. Shifts of rewards are taken out again: every episode
 under them is as long as the horizon, so what is left is the plain task's return. Imported runs have no such evaluations.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -21,8 +21,8 @@ from analysis.load import load_evaluations
 from envs.registry import ENVIRONMENTS
 from paper_figures import artifact, curves, style
 from paper_figures.artifact import Request
-from paper_figures.mixture.bootstrap import band
-from paper_figures.mixture.classic_panels import counts, where
+from paper_figures.bootstrap import band
+from paper_figures.curves import counts, where
 from paper_figures.style import LineStyle
 
 COLUMNS = ("environment", "arm", "step", "n", "mean", "low", "high")
@@ -34,17 +34,40 @@ def method_label(experiment: str, rows: pd.DataFrame) -> pd.Series:
     return rows["method"].map({name: method.label for name, method in METHODS.items()})
 
 
-ARMS = {
-    METHODS[name].label: style.METHODS[name]
-    for name in ("rep_squashed", "half_rep_sgm", "gumbel_rep_sgm")
-}
+def arms(*methods: str) -> dict[str, LineStyle]:
+    """Methods as arms, each called as in print."""
+    return {METHODS[name].label: style.METHODS[name] for name in methods}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a figure shows of evaluations: its axis, and its value from the rows of `load_evaluations`.
+
+    On a logarithmic axis there is no room for seeds below the mean, so a figure of many may leave them out.
+    """
+
+    axis: str
+    words: str
+    of: Callable[[pd.DataFrame], pd.Series]
+    logarithmic: bool = False
+    seeds: bool = True
+
+
+def plain_return(evaluated: pd.DataFrame) -> pd.Series:
+    """Mean returns without the shift of rewards."""
+    shift = evaluated["environment"].map(lambda name: ENVIRONMENTS[name].shifted_return)
+    return evaluated["return_mean"] - shift
+
+
+RETURN = Measure("evaluation return", "Mean return", plain_return)
 
 
 @dataclass(frozen=True)
 class Layout:
     """A figure of this kind: its panels, `columns` beside each other, and its arms with their looks.
 
-    `arm` tells the arm of each row of an experiment's table, NaN where the figure does not show it.
+    `arm` tells the arm of each row of an experiment's table, NaN where the figure does not show it. `titles` are of panels
+    that are not called as their environment is.
     """
 
     name: str
@@ -53,6 +76,8 @@ class Layout:
     arms: Mapping[str, LineStyle]
     arm: Callable[[str, pd.DataFrame], pd.Series] = method_label
     note: str = ""
+    measure: Measure = RETURN
+    titles: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,7 +109,7 @@ def render(layout: Layout, request: Request) -> None:
         for axes, letter, environment in places:
             draw_panel(axes, letter, environment, layout, known, request)
         for axes in panels[:, 0]:
-            axes.set_ylabel("evaluation return", labelpad=2)
+            axes.set_ylabel(layout.measure.axis, labelpad=2)
         style.corner_note(drawing, f"scale {request.scale}")
         legend(drawing, layout, known, request)
         style.save(drawing, request.output)
@@ -103,8 +128,7 @@ def read(layout: Layout, request: Request) -> Known:
         runs.append(evaluated.assign(arm=layout.arm(name, evaluated)))
         scores.append(ends[~ends["imported"]].assign(arm=layout.arm(name, ends)))
     shown = pd.concat(runs, ignore_index=True)
-    shift = {name: ENVIRONMENTS[name].shifted_return for name in layout.environments}
-    shown["value"] = shown["return_mean"] - shown["environment"].map(shift)
+    shown["value"] = layout.measure.of(shown)
     shown, ended = (
         table[table["arm"].isin(layout.arms) & table["environment"].isin(layout.environments)]
         for table in (shown, pd.concat(scores, ignore_index=True))
@@ -138,7 +162,8 @@ def draw_panel(
 ) -> None:
     """One task: every seed faint behind the arms' means and bands, a cross where one diverged."""
     scores, drawn = (where(table, environment=environment) for table in (known.scores, known.means))
-    title = environment.rpartition("-")[0]  # the version is in the registry's name
+    # The version is in the registry's name.
+    title = layout.titles.get(environment, environment.partition("-")[0])
     style.panel_title(axes, letter, title, counts(drawn), style.SMALL)
     if drawn.empty:
         axes.set_xticks([])
@@ -148,13 +173,16 @@ def draw_panel(
         )
         return
     unit = curves.step_axis(axes, scores["steps"].max())
+    if layout.measure.logarithmic:
+        axes.set_yscale("log")
     for name, look in layout.arms.items():
         runs, ends, own = (
             where(table, environment=environment, arm=name)
             for table in (known.runs, known.scores, known.means)
         )
         diverged = set(ends.loc[ends["status"] == "diverged", "seed"])
-        curves.draw_seeds(axes, runs, diverged, look, unit)
+        if layout.measure.seeds:
+            curves.draw_seeds(axes, runs, diverged, look, unit)
         curves.draw_mean(axes, own, look, unit)
 
 
@@ -174,8 +202,9 @@ def note(layout: Layout, labels: Sequence[str], request: Request) -> str:
     lost = "†: some members diverged (×, the mean goes on without them), failed or are missing."
     every = f"every {protocol.evaluation_every:,} steps " if protocol.evaluation_every else ""
     parts = [
-        f"{request.scale_words}. Mean return of {protocol.evaluation_episodes} deterministic episodes {every}during training; thick: mean over "
-        f"seeds; band: its 95\u00a0% bootstrap interval (from {curves.BAND_SEEDS} seeds on); thin: seeds.",
+        f"{request.scale_words}. {layout.measure.words} of {protocol.evaluation_episodes} deterministic episodes {every}during "
+        f"training; thick: mean over seeds; band: its 95\u00a0% bootstrap interval (from {curves.BAND_SEEDS} seeds on)"
+        f"{'; thin: seeds' if layout.measure.seeds else ''}.",
         layout.note,
         lost if any("†" in label for label in labels) else "",
     ]
