@@ -7,6 +7,7 @@ members, D parameters of one member, T of their slow copies, B batch, C capacity
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import psutil
@@ -94,13 +95,16 @@ class OffPolicy(Population):
             return int(torch.cuda.mem_get_info(self.device)[0])
         return int(psutil.virtual_memory().available)
 
-    def warm_up(self) -> None:
-        """Compile every function for the shapes of this shard; what they return is thrown away."""
-        learners, replay, hyper = self.learners(), self.replay(), self.scheduled(0)
+    def warm_up(self, replay: Replay | None) -> None:
+        """Compile every function for the shapes of this shard; what they return is thrown away.
+
+        What is compiled is for a replay of this capacity, so training's own is read: a second would take as much memory again.
+        """
+        assert replay is not None
+        learners, hyper = self.learners(), self.scheduled(0)
         seen = torch.zeros(len(self.shard.members), self.cell.world.observation_size)
         self.explore(learners, seen.to(self.device), self.settings.initial_steps, hyper)
-        replay.count = 1
-        self.update(learners, replay, hyper)
+        self.update(learners, replace(replay, count=1), hyper)
 
     def explore(
         self, learners: Learners, observation: Tensor, step: int, hyper: Hyperparameters
