@@ -41,6 +41,14 @@ def test_linked_claims_are_answered_at_scale_paper() -> None:
                 assert {(x, method) for x in claim.environments} <= cells, claim.id
 
 
+def test_margins_are_of_base_policies() -> None:
+    """A tenth of what the best of the base policies, which are no mixtures, is above random play."""
+    equal = [claim for claim in load_claims(PAPER) if claim.kind == "equivalence"]
+    linked = [claim for claim in equal if claim.experiment is not None]
+    assert {claim.compared[-1][1] for claim in linked} == {"rep_squashed", "greedy_ac_gm_1"}
+    assert {claim.margin for claim in equal} == {0.1}
+
+
 def test_what_a_figure_shows_is_what_its_claims_are_about() -> None:
     claims = {claim.id: claim for claim in load_claims(PAPER)}
     swingup = claims["figure_2.half_swingup"].environments
