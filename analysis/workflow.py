@@ -312,13 +312,16 @@ class Request:
                     require_hash(header, paper.plan.study(self.scale, study).hash, path)
 
     def check_imports(self) -> None:
-        """Verify every imported csv. Raises SpecificationError before anything runs."""
+        """Verify every imported csv, and that experiments can compare its runs. Raises SpecificationError before anything runs."""
         if self.imported:
             from analysis import (
                 load,
             )  # here: it loads pandas, which the Snakefile else does without
 
-            load.read_imported(self.imported)
+            runs = load.read_imported(self.imported)
+            for paper in self.papers:
+                for experiment in paper.plan.planned(self.scale):
+                    load.check_imported(paper.plan, self.scale, experiment, runs)
 
     def paper_files(self, paper: str) -> list[str]:
         """Everything drawn for a paper, statistics that no artifact shows included."""
