@@ -17,11 +17,12 @@ from torch.func import grad_and_value, vmap
 
 from algorithms.cell import Shard
 from algorithms.keys import Draws, integers, member_key, uniforms
+from algorithms.memory import replay_shape, require_memory, row_size
 from algorithms.methods.off_policy import Block, Transitions
 from algorithms.methods.ppo import Diagnostics, Hyperparameters
 from algorithms.population.base import Population
 from algorithms.population.learners import Learners, Weights, adam_step, bias_corrections
-from algorithms.replay import Replay, require_memory, row_size
+from algorithms.replay import Replay
 from algorithms.seeding import Purpose
 from algorithms.settings import Replayed, off_policy
 from envs.registry import Continuous
@@ -83,10 +84,9 @@ class OffPolicy(Population):
 
     def replay(self) -> Replay:
         """An empty replay of the shard's size. Raises SpecificationError where memory does not hold it."""
-        world, members = self.cell.world, len(self.shard.members)
-        capacity = min(self.settings.buffer_size, self.cell.steps)
+        world, (members, capacity, numbers) = self.cell.world, replay_shape(self.shard)
         sizes = (world.observation_size, world.action.size)
-        require_memory(members, capacity, row_size(*sizes), self._available())
+        require_memory(members, capacity, numbers, self._available())
         return Replay.empty(members, capacity, *sizes, self.device)
 
     def _available(self) -> int:
