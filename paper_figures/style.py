@@ -89,6 +89,7 @@ _PMPO = {
     "pmpo_ar_extremes": LineStyle(_VERMILLION, _DOTTED),
     "pmpo_a": LineStyle(_GREEN),
     "pmpo_r": LineStyle(_BLUE),
+    "pmpo_r_no_kl": LineStyle(_BLUE, _DOTTED),
     "dpo": LineStyle(_ORANGE),
     "ipo": LineStyle(_PURPLE),
     "initial_policy": LineStyle(_GREY),
