@@ -150,6 +150,8 @@ rule train:
         records=lambda wildcards: request.records(wildcards.paper),
         scratch=lambda wildcards: f"{request.scratch}/{wildcards.hash}",
     threads: 1
+    resources:
+        mem_mb=lambda wildcards: request.memory_mb(wildcards.paper, wildcards.hash),
     shell:
         "mkdir -p {params.scratch:q} && "
         "{PYTHON} -m algorithms.train --paper {params.folder:q} --scale {SCALE}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
@@ -211,6 +211,12 @@ def make_cell(
     return cell
 
 
+@cache
+def _require_in_range(settings: Settings, changes: tuple[tuple[str, float], ...]) -> None:
+    """Raise ValidationError unless `settings` may be changed so. A plan asks the same of every environment and scale."""
+    type(settings).model_validate({**settings.model_dump(), **dict(changes)})
+
+
 @dataclass(frozen=True)
 class Shard:
     """The members of a cell that one job trains together, in lock-step, as one population.
@@ -233,14 +239,10 @@ class Shard:
             )
         settings = [*(member.setting for member in self.members), dict(self.chosen)]
         for distinct in {tuple(setting.items()) for setting in settings}:
-            self._in_range(dict(distinct))
-
-    def _in_range(self, setting: dict[str, float]) -> None:
-        settings = self.cell.settings
-        try:
-            type(settings).model_validate({**settings.model_dump(), **setting})
-        except ValidationError as error:
-            raise SpecificationError(explain(error, f"grid of {self.cell.method}")) from error
+            try:
+                _require_in_range(self.cell.settings, distinct)
+            except ValidationError as error:
+                raise SpecificationError(explain(error, f"grid of {self.cell.method}")) from error
 
     def content(self) -> dict[str, Any]:
         """Everything that decides the record's values, as plain JSON data."""

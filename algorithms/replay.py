@@ -8,6 +8,7 @@ C capacity, F = 2·O + A + 2 numbers of a transition, O observation, A action.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,27 +17,13 @@ import torch
 from torch import Tensor
 
 from algorithms.header import RecordError
-from algorithms.specification import SpecificationError
+from algorithms.memory import row_size
 
 FILE = "replay.float32"
 GOES_ON, TERMINATED, CUT = 0.0, 1.0, 2.0
 """What follows a transition: the next of its episode, nothing, or nothing that was seen (a time limit, a segment's end)."""
-
-
-def row_size(observations: int, actions: int) -> int:
-    """Numbers of one transition: both observations, the action, reward and what follows."""
-    return 2 * observations + actions + 2
-
-
-def require_memory(members: int, capacity: int, numbers: int, available: int) -> None:
-    """Raise SpecificationError, with the arithmetic, unless a replay fits into four fifths of `available` bytes."""
-    needed = 4 * members * capacity * numbers
-    if needed > 0.8 * available:
-        raise SpecificationError(
-            f"replay of {members:,} members × {capacity:,} transitions × {numbers} numbers × 4 bytes = "
-            f"{needed / 1e9:.1f} GB, of which at most four fifths of the available {available / 1e9:.1f} GB may be "
-            "taken; lower members_per_shard or buffer_size"
-        )
+PIECE = 2**26
+"""Bytes that are copied at once between memory and disk: at a checkpoint too, a replay is held in memory once."""
 
 
 @dataclass
@@ -97,8 +84,6 @@ class Replay:
         Raises RecordError where the file cannot be written, or has lost what it held.
         """
         new = min(self.count - self.committed, self.capacity)
-        steps = torch.arange(self.count - new, self.count) % self.capacity
-        rows = self.data[:, steps.to(self.data.device)].transpose(0, 1).contiguous().cpu()
         path = folder / FILE
         self._require(path)
         try:
@@ -106,7 +91,9 @@ class Replay:
             with path.open("r+b" if path.exists() else "w+b") as file:
                 file.truncate(self.rows * self._row_bytes)
                 file.seek(0, os.SEEK_END)
-                file.write(rows.numpy().tobytes())
+                for steps in self._pieces(new):
+                    rows = self.data[:, steps].transpose(0, 1).contiguous().cpu()
+                    file.write(rows.numpy().tobytes())
                 file.flush()
                 os.fsync(file.fileno())  # before the checkpoint that counts on it
         except OSError as error:
@@ -120,12 +107,18 @@ class Replay:
         self.rows = committed["rows"]
         path, wanted = folder / FILE, min(self.rows, self.stored)
         self._require(path)
-        shape = (wanted, self.data.shape[0], self.data.shape[2])
         offset = (self.rows - wanted) * self._row_bytes
-        rows = np.fromfile(path, np.float32, count=int(np.prod(shape)), offset=offset)
-        steps = torch.arange(self.count - wanted, self.count) % self.capacity
-        content = torch.from_numpy(rows.reshape(shape)).to(self.data.device)
-        self.data[:, steps.to(self.data.device)] = content.transpose(0, 1)
+        for steps in self._pieces(wanted):
+            shape = (len(steps), self.data.shape[0], self.data.shape[2])
+            rows = np.fromfile(path, np.float32, count=int(np.prod(shape)), offset=offset)
+            content = torch.from_numpy(rows.reshape(shape)).to(self.data.device)
+            self.data[:, steps] = content.transpose(0, 1)
+            offset += rows.nbytes
+
+    def _pieces(self, count: int) -> Iterator[Tensor]:
+        """Where the last `count` steps lie in `data`, oldest first, in pieces of at most PIECE bytes or one step."""
+        steps = torch.arange(self.count - count, self.count, device=self.data.device)
+        return iter(torch.split(steps % self.capacity, max(1, PIECE // self._row_bytes)))
 
     def _require(self, path: Path) -> None:
         """Raise RecordError unless the file holds what has been committed."""

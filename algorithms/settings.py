@@ -553,6 +553,7 @@ METHODS: dict[str, Method] = {
     "pmpo_ar": _replayed("PMPO-AR", MPO(improvement="pmpo")),
     "pmpo_a": _replayed("PMPO-A", MPO(improvement="pmpo", alpha=1.0, beta=0.0)),
     "pmpo_r": _replayed("PMPO-R", MPO(improvement="pmpo", alpha=0.0, beta=2.0)),
+    "pmpo_r_no_kl": _replayed("PMPO-R without KL", MPO(improvement="pmpo", alpha=0.0, beta=0.0)),
     "pmpo_ar_extremes": _replayed(
         "PMPO-AR, best and worst", MPO(improvement="pmpo", labels="extremes")
     ),

@@ -148,7 +148,7 @@ def warm_up(population: Population, state: TrainingState, progress: Progress) ->
     progress.enter("compiling", 0)
     start = time.perf_counter()
     try:
-        population.warm_up()
+        population.warm_up(state.replay)
     except BackendCompilerFailed as error:
         reason = next(line for line in reversed(str(error).splitlines()) if line.strip())
         _say_eager(f"compiling failed ({reason.strip()})")

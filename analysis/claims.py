@@ -122,10 +122,10 @@ KINDS: dict[str, Kind] = {
         relations=RELATIONS,
     ),
     "equivalence": Kind(
-        "two methods score alike: within margin times what the second is above random play",
+        "two methods score alike: within margin times what the base (the second unless it is named) is above random play",
         value=False,
         needs=("margin", *TWO_METHODS),
-        optional=("experiment", "second_experiment"),
+        optional=("experiment", "second_experiment", "base_method", "base_experiment"),
     ),
     "robustness": Kind(
         "which of two methods scores higher on average over the values of a hyperparameter, tuned at each",
@@ -180,8 +180,8 @@ class Claim(Strict):
 
     `value` is written as the paper prints it. `n` counts the units that a mean averages (seeds, unless `unit` says
     otherwise), `episodes` those within a unit. `same_as` names a claim that reports the same quantity elsewhere.
-    The second of two methods may belong to a `second_experiment`. `over` is a hyperparameter of an experiment's grid. `study` is one of experiments.yaml, and `statement` the name by
-    which the paper's answers.py decides on it.
+    The second of two methods may belong to a `second_experiment`, and the base of an equivalence, if it is a third, to a `base_experiment`. `over` is a hyperparameter of an experiment's grid.
+    `study` is one of experiments.yaml, and `statement` the name by which the paper's answers.py decides on it.
     """
 
     id: Id
@@ -214,6 +214,8 @@ class Claim(Strict):
     phase: Literal["early", "final"] | None = None
     first_method: Words | None = None
     second_method: Words | None = None
+    base_method: Words | None = None
+    base_experiment: Words | None = None
     environments: tuple[Words, ...] = ()
     over: Words | None = None
     lead: Literal["grows", "shrinks"] | None = None
@@ -236,6 +238,15 @@ class Claim(Strict):
         """Every claim that this one names, in `of` and `same_as`."""
         named = [name for role in self.of for name in self.role(role)]
         return (*named, *([self.same_as] if self.same_as else []))
+
+    @property
+    def compared(self) -> tuple[tuple[str | None, str | None], ...]:
+        """Experiment and method of the two methods that are compared, and of an equivalence's base if it is a third."""
+        second = self.second_experiment or self.experiment
+        arms = ((self.experiment, self.first_method), (second, self.second_method))
+        if self.base_method is None:
+            return arms
+        return (*arms, (self.base_experiment or second, self.base_method))
 
     def role(self, name: str) -> tuple[str, ...]:
         """The ids in a role of `of`."""
@@ -266,6 +277,10 @@ class Claim(Strict):
             yield f"kind {self.kind} takes relation: {', '.join(kind.relations)} (got {self.relation!r})"
         if (self.study is None) != (self.statement is None):
             yield "study and statement go together"
+        if self.base_experiment is not None and self.base_method is None:
+            yield "base_experiment goes with base_method"
+        if self.base_method is not None and self.compared[2] in self.compared[:2]:
+            yield "base_method is a third method; a base that is compared is the second and is not named again"
         if kind.value and self.value is None:
             yield f"kind {self.kind} needs a value"
         if set(self.of) != set(kind.roles):
@@ -452,17 +467,13 @@ def _not_in_plan(claim: Claim, plan: Plan) -> Iterator[str]:
         yield _unknown(claim, "study", claim.study, plan.studies)
     if claim.experiment is None:
         return
-    arms: dict[tuple[str, str | None], tuple[str | None, ...]] = {
-        (claim.experiment, claim.method): (claim.environment,)
-    }
-    if claim.first_method is not None:
-        second = claim.second_experiment or claim.experiment
-        arms = dict.fromkeys(
-            [(claim.experiment, claim.first_method), (second, claim.second_method)],
-            claim.environments,
+    if claim.first_method is None:
+        yield from _arm_not_in_plan(
+            claim, plan, claim.experiment, claim.method, (claim.environment,)
         )
-    for (name, method), environments in arms.items():
-        yield from _arm_not_in_plan(claim, plan, name, method, environments)
+        return
+    for name, method in dict.fromkeys(claim.compared):
+        yield from _arm_not_in_plan(claim, plan, str(name), method, claim.environments)
 
 
 def _arm_not_in_plan(

@@ -31,7 +31,8 @@ STATUSES = ("done", "diverged", "failed", "missing")
 IMPORTED_COLUMNS = ("method", "environment", "seed", "step", "return")
 TAIL = 0.1
 """A training return is the mean over this last fraction of a run: steps > (1 − 0.1) × the last one. It is
-also an imported run's score, because a csv holds no policy that could be evaluated after training."""
+also an imported run's score, because a csv holds no policy that could be evaluated after training; where an experiment
+scores by the area under the learning curve, it is that of training returns over as many steps as ours."""
 
 SCORES = {
     "environment": "object",
@@ -42,6 +43,8 @@ SCORES = {
     "score": "float64",
     "training_return": "float64",
     "auc": "float64",
+    "training_auc": "float64",
+    "training_score": "float64",
     "episode_std": "float64",
     "episodes": "int64",
     "status": "object",
@@ -109,9 +112,12 @@ def load_experiment(
     method has, NaN where a method has it not; imported runs have none. `setting` is the levels of the experiment's
     factors and the values of its grid that tell members of a method apart. `score` is what the experiment says, usually the mean return of a member's evaluation
     episodes, `episode_std` their standard deviation (ddof = 1); an imported run's are taken over the
-    returns that `TAIL` selects. `steps` is a member's step budget, or an imported run's last step.
-    `imported` comes from `read_imported`; rows of environments that the experiment lacks are left aside. Raises RecordError for a damaged record.
+    returns that `TAIL` selects. `auc` is of the evaluations during training where there are any, `training_auc` of training returns, and
+    `training_score` what an imported run's score is compared with. `steps` is a member's step budget, or an imported run's last step.
+    `imported` comes from `read_imported`; rows of environments that the experiment lacks are left aside. Raises RecordError for a
+    damaged record, and SpecificationError as `check_imported` does.
     """
+    check_imported(plan, scale, experiment, imported)
     scores, curves, diagnosed = [], [], []
     for shard in plan.shards(scale, experiment):
         record = find_record(shard, records)
@@ -123,7 +129,7 @@ def load_experiment(
     here = imported[imported["environment"].isin(list(cells))]
     for (environment, method, seed), run in here.groupby(["environment", "method", "seed"]):
         who = {"environment": environment, "method": method, "seed": seed, "setting": "{}"}
-        scores.append(_imported_score(run, who))
+        scores.append(_imported_score(run, who, cells[environment]))
         curves.append(_imported_curve(run, who, cells[environment]))
     measured = dict.fromkeys(name for part in diagnosed for name in part if name not in DIAGNOSED)
     columns = DIAGNOSED | dict.fromkeys(measured, "float64")
@@ -190,6 +196,8 @@ def member_scores(shard: Shard, record: Record | None, scratch: Path) -> pd.Data
             "score": math.nan,
             "training_return": math.nan,
             "auc": math.nan,
+            "training_auc": math.nan,
+            "training_score": math.nan,
             "episode_std": math.nan,
             "episodes": 0,
             "status": "failed" if failed else "missing",
@@ -222,13 +230,15 @@ def _ends(record: Record) -> Iterator[dict[str, Any]]:
                 "are absent or not finite; delete the record to train it again"
             )
         own = curve[curve["member"] == index]
+        area = _area(own, record.meta["shard"]["steps"], record.meta["shard"]["curve_rows"])
         yield {
             "status": "done",
             "score": float(np.mean(returns)),
             "training_return": _training_return(own, record),
-            "auc": _area(own, record)
+            "auc": area
             if during is None
             else float(during.loc[during["member"] == index, "return_mean"].mean()),
+            "training_auc": area,
             "episode_std": _spread(returns),
             "episodes": len(returns),
         }
@@ -248,23 +258,25 @@ def _training_return(curve: pd.DataFrame, record: Record) -> float:
     return float(np.average(tail["return_mean"], weights=tail["episodes"]))
 
 
-def _area(curve: pd.DataFrame, record: Record) -> float:
-    """The area under a member's learning curve, divided by its steps: the mean over equal bins; NaN without an episode.
+def _area(curve: pd.DataFrame, steps: int, rows: int) -> float:
+    """The area under a member's learning curve of `rows` bins, divided by its `steps`: the mean over bins; NaN without an episode.
 
     A bin in which no episode ended has what lies between its neighbours.
     """
     if curve.empty:
         return math.nan
-    shard = record.meta["shard"]
-    number = np.rint(curve["step"] * shard["curve_rows"] / shard["steps"])
-    bins = np.arange(1, shard["curve_rows"] + 1)
-    return float(np.interp(bins, number, curve["return_mean"]).mean())
+    number = np.rint(curve["step"] * rows / steps)
+    return float(np.interp(np.arange(1, rows + 1), number, curve["return_mean"]).mean())
 
 
 def scored_by(scores: pd.DataFrame, score: Score) -> pd.DataFrame:
-    """The scores table with the members' `score` of that kind."""
-    column = {"evaluation": "score", "last_tenth": "training_return", "auc": "auc"}[score]
-    return scores.assign(score=scores[column])
+    """The scores table with the members' `score` of that kind, and `training_score`: the same of training returns alone."""
+    own, training = {
+        "evaluation": ("score", "training_return"),
+        "last_tenth": ("training_return", "training_return"),
+        "auc": ("auc", "training_auc"),
+    }[score]
+    return scores.assign(score=scores[own], training_score=scores[training])
 
 
 def _told_apart(rows: pd.DataFrame, shard: Shard) -> pd.DataFrame:
@@ -377,15 +389,43 @@ def _refuse(place: str, column: str, value: str, allowed: str) -> None:
     raise SpecificationError(f"{place}: {column}: {value!r}; allowed: {allowed}")
 
 
-def _imported_score(run: pd.DataFrame, who: dict[str, Any]) -> pd.DataFrame:
+def check_imported(plan: Plan, scale: str, experiment: str, imported: pd.DataFrame) -> None:
+    """Raise SpecificationError for an imported run whose area under the curve would be of fewer steps than ours.
+
+    Experiments that score otherwise take runs of any length.
+    """
+    if plan.experiments[experiment].score != "auc" or imported.empty:
+        return
+    for cell in {cell.environment: cell for cell in plan.cells(scale, experiment)}.values():
+        here = imported[imported["environment"] == cell.environment]
+        for (method, seed), run in here.groupby(["method", "seed"]):
+            within = run.loc[run["step"] <= cell.steps, "step"]
+            if within.empty or within.max() <= (1 - TAIL) * cell.steps:
+                raise SpecificationError(
+                    f"imported: {method} on {cell.environment}, seed {seed}: step: the last return within {cell.steps:,} steps is at "
+                    f"{within.max() if len(within) else 'none'}; experiment {experiment!r} compares areas under the learning curve "
+                    f"over {cell.steps:,} steps; allowed: runs that reach their last tenth (config paper=… leaves a paper out)"
+                )
+
+
+def _imported_area(run: pd.DataFrame, cell: Cell) -> float:
+    """The area under an imported run's learning curve, binned as our curves are, up to our last step."""
+    rows = cell.protocol.curve_rows
+    return _area(_binned(run[run["step"] <= cell.steps], cell.steps, rows), cell.steps, rows)
+
+
+def _imported_score(run: pd.DataFrame, who: dict[str, Any], cell: Cell) -> pd.DataFrame:
     last = int(run["step"].max())
     tail = run.loc[(run["step"] > (1 - TAIL) * last) | (run["step"] == last), "return"].to_numpy()
+    area = _imported_area(run, cell)
     row = {
         **who,
         "steps": last,
         "score": float(np.mean(tail)),
         "training_return": float(np.mean(tail)),
-        "auc": float(run["return"].mean()),
+        "auc": area,
+        "training_auc": area,
+        "training_score": math.nan,
         "episode_std": _spread(tail),
         "episodes": len(tail),
         "status": "done",
@@ -398,12 +438,11 @@ def _imported_score(run: pd.DataFrame, who: dict[str, Any]) -> pd.DataFrame:
 def _imported_curve(run: pd.DataFrame, who: dict[str, Any], cell: Cell) -> pd.DataFrame:
     """A run's returns averaged over intervals as long as those of our curves; it may be longer."""
     lengths = max(1, math.ceil(run["step"].max() / cell.steps))
-    returns = run[["step", "seed"]].assign(member=0, return_mean=run["return"])
-    curve = binned(
-        returns,
-        cell.steps * lengths,
-        cell.protocol.curve_rows * lengths,
-        ("return_mean",),
-        count="episodes",
-    )
+    curve = _binned(run, cell.steps * lengths, cell.protocol.curve_rows * lengths)
     return curve.assign(**who, imported=True)
+
+
+def _binned(run: pd.DataFrame, steps: int, rows: int) -> pd.DataFrame:
+    """The mean return of each of `rows` equal intervals of an imported run that has one."""
+    returns = run[["step", "seed"]].assign(member=0, return_mean=run["return"])
+    return binned(returns, steps, rows, ("return_mean",), count="episodes")

@@ -430,8 +430,8 @@ def _row(group: pd.DataFrame, arms: Arms, against: str, root: int) -> dict[str, 
     other = arms.get((environment, str(first["setting"]), against), group.iloc[:0])
     if first["method"] == against:
         other = other.iloc[:0]
-    # An imported score is a training return, and shares no random numbers with ours.
-    measure = "training_return" if imported else "score"
+    # An imported score is of training returns, and shares no random numbers with ours.
+    measure = "training_score" if imported else "score"
     x, y = _scored(group, "score"), _scored(other, measure)
     training = _scored(group, "training_return").to_numpy()
     return {

@@ -5,6 +5,7 @@ Importing this module loads neither torch nor pandas; only `Request.check_import
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from algorithms import memory
 from algorithms.cell import SCALES, Plan, Shard, require_scale
 from algorithms.choice import choice_path, require_choice
 from algorithms.header import read_header, require_hash, sha256
@@ -243,14 +245,22 @@ class Request:
         Nothing where the record is there: an input that is remade would have Snakemake remove and train it again.
         Raises SpecificationError where the plan has no such shard.
         """
+        shard = self._shard(paper, shard_hash)
+        if shard.cell.best_of is None or Path(self.record(paper, shard)).exists():
+            return []
+        return [choice_path(Path(self.records(paper)), shard.cell).as_posix()]
+
+    def memory_mb(self, paper: str, shard_hash: str) -> int:
+        """Megabytes that training a shard takes, from its specification. Raises SpecificationError as `choice` does."""
+        return math.ceil(memory.needed(self._shard(paper, shard_hash)) / 1e6)
+
+    def _shard(self, paper: str, shard_hash: str) -> Shard:
         shard = self.shards[paper].get(shard_hash)
         if shard is None:
             raise SpecificationError(
                 f"{self.records(paper)}/…-{shard_hash}: no shard of the plan at scale {self.scale}"
             )
-        if shard.cell.best_of is None or Path(self.record(paper, shard)).exists():
-            return []
-        return [choice_path(Path(self.records(paper)), shard.cell).as_posix()]
+        return shard
 
     def sweep_records(self, paper: str, sweep: str) -> list[str]:
         """The records that a choice is made from; none where it is made, because it then stays."""
@@ -312,13 +322,16 @@ class Request:
                     require_hash(header, paper.plan.study(self.scale, study).hash, path)
 
     def check_imports(self) -> None:
-        """Verify every imported csv. Raises SpecificationError before anything runs."""
+        """Verify every imported csv, and that experiments can compare its runs. Raises SpecificationError before anything runs."""
         if self.imported:
             from analysis import (
                 load,
             )  # here: it loads pandas, which the Snakefile else does without
 
-            load.read_imported(self.imported)
+            runs = load.read_imported(self.imported)
+            for paper in self.papers:
+                for experiment in paper.plan.planned(self.scale):
+                    load.check_imported(paper.plan, self.scale, experiment, runs)
 
     def paper_files(self, paper: str) -> list[str]:
         """Everything drawn for a paper, statistics that no artifact shows included."""

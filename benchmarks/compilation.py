@@ -25,7 +25,7 @@ def main() -> None:
         for compiled in (False, True):
             learning = OnPolicy(shard, torch.device("cpu"), compiled)
             start = time.perf_counter()
-            learning.warm_up()
+            learning.warm_up(None)
             warm_up = time.perf_counter() - start
             learners = learning.learners()
             hyper = learning.scheduled(0)

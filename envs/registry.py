@@ -135,6 +135,16 @@ def _dm_control(
     )
 
 
+_HUMANOID = {
+    "joint_angles": 21,
+    "head_height": 1,
+    "extremities": 12,
+    "torso_vertical": 3,
+    "com_velocity": 3,
+    "velocity": 27,
+}
+
+
 def _fetch(name: str, observations: int, random: float, measured: str) -> Environment:
     """A Fetch task (Plappert et al. 2018, arXiv 1802.09464): the robot's observation and the goal, −1 a step until it is there."""
     return Environment(
@@ -162,8 +172,8 @@ def _shifted(plain: Environment, shift: float) -> Environment:
 def _minimised(
     name: str, size: int, reach: float, mean: Callable[[float, int], float]
 ) -> Environment:
-    """A benchmark function on [−reach, reach]^size, a hundred pulls that pay −f; `mean` is E[f] of a uniform point."""
-    pulls = 100
+    """A benchmark function on [−reach, reach]^size, ten pulls that pay −f; `mean` is E[f] of a uniform point."""
+    pulls = 10
     return Environment(
         f"{name}{size}",
         "native",
@@ -384,23 +394,30 @@ _TABLE = (
         "FishSwim-v1", {"joint_angles": 7, "upright": 1, "target": 3, "velocity": 13}, 5, 83.7
     ),
     _dm_control("HopperStand-v1", {"position": 6, "velocity": 7, "touch": 2}, 4, 2.18),
-    _dm_control(
-        "HumanoidStand-v1",
-        {
-            "joint_angles": 21,
-            "head_height": 1,
-            "extremities": 12,
-            "torso_vertical": 3,
-            "com_velocity": 3,
-            "velocity": 27,
-        },
-        21,
-        4.91,
-    ),
+    _dm_control("HumanoidStand-v1", _HUMANOID, 21, 4.91),
+    _dm_control("HumanoidWalk-v1", _HUMANOID, 21, 1.05),
+    _dm_control("HumanoidRun-v1", _HUMANOID, 21, 0.84),
     _dm_control(
         "ReacherHard-v1", {"position": 2, "to_target": 2, "velocity": 2}, 2, 10.2, _UNIFORM
     ),
+    _dm_control("ReacherEasy-v1", {"position": 2, "to_target": 2, "velocity": 2}, 2, 57.9),
     _dm_control("WalkerRun-v1", {"orientations": 14, "height": 1, "velocity": 9}, 6, 23.2),
+    _dm_control("WalkerWalk-v1", {"orientations": 14, "height": 1, "velocity": 9}, 6, 31.8),
+    _dm_control("AcrobotSwingup-v1", {"orientations": 4, "velocity": 2}, 1, 2.01),
+    _dm_control(
+        "ManipulatorBringBall-v1",
+        {
+            "arm_pos": 16,
+            "arm_vel": 8,
+            "touch": 5,
+            "hand_pos": 4,
+            "object_pos": 4,
+            "object_vel": 3,
+            "target_pos": 4,
+        },
+        5,
+        0.0,
+    ),
     _dm_control(
         "QuadrupedWalk-v1",
         {

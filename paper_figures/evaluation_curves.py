@@ -41,7 +41,8 @@ def arms(*methods: str) -> dict[str, LineStyle]:
 
 @dataclass(frozen=True)
 class Measure:
-    """What a figure shows of evaluations: its axis, and its value from the rows of `load_evaluations`.
+    """What a figure shows of evaluations: its axis, in words (with the number of episodes as {episodes}), and its value from the
+    rows of `load_evaluations`.
 
     On a logarithmic axis there is no room for seeds below the mean, so a figure of many may leave them out.
     """
@@ -59,7 +60,9 @@ def plain_return(evaluated: pd.DataFrame) -> pd.Series:
     return evaluated["return_mean"] - shift
 
 
-RETURN = Measure("evaluation return", "Mean return", plain_return)
+RETURN = Measure(
+    "evaluation return", "Mean return of {episodes} deterministic episodes", plain_return
+)
 
 
 @dataclass(frozen=True)
@@ -202,7 +205,7 @@ def note(layout: Layout, labels: Sequence[str], request: Request) -> str:
     lost = "†: some members diverged (×, the mean goes on without them), failed or are missing."
     every = f"every {protocol.evaluation_every:,} steps " if protocol.evaluation_every else ""
     parts = [
-        f"{request.scale_words}. {layout.measure.words} of {protocol.evaluation_episodes} deterministic episodes {every}during "
+        f"{request.scale_words}. {layout.measure.words.format(episodes=protocol.evaluation_episodes)} {every}during "
         f"training; thick: mean over seeds; band: its 95\u00a0% bootstrap interval (from {curves.BAND_SEEDS} seeds on)"
         f"{'; thin: seeds' if layout.measure.seeds else ''}.",
         layout.note,

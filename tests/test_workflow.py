@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -29,6 +30,22 @@ def test_all_makes_every_file_and_leaves_only_logs_in_scratch(reproduced: Tree) 
     assert len(reproduced.records()) == 5
     scratch = reproduced.root / "results" / "scratch"
     assert {path.name for path in scratch.rglob("*") if path.is_file()} == {"train.log"}
+
+
+def test_jobs_say_how_much_memory_they_take(tree: Tree) -> None:
+    """24,672 MB of replay for Humanoid and 1,000 for everything else; the toy's shards learn from no replay."""
+    asked = {"paper": "paper_figures/mixture", "scale": "paper"}
+    told = ("--dry-run", "--quiet", "host", "--resources", "mem_mb=90000")
+    done = tree.snakemake("mixture_figure_8", *told, **asked)
+    assert done.returncode == 0, done.stderr
+    jobs = re.split(r"^rule train:", done.stdout + done.stderr, flags=re.MULTILINE)
+    humanoids = [job for job in jobs if "environment=Humanoid-v4" in job]
+    assert len(humanoids) == 3
+    assert all("mem_mb=25672" in job for job in humanoids)
+    (record,) = tree.records("ProbeSign-v0/prefpoe-*")
+    shutil.rmtree(record)
+    toy = tree.snakemake("all", *told)
+    assert "mem_mb=1000," in toy.stdout + toy.stderr
 
 
 def test_second_run_does_nothing(tree: Tree) -> None:

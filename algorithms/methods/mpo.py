@@ -137,8 +137,8 @@ def loss(
         improve = IMPROVEMENTS[settings.improvement]
         labels = _LABELS[settings.labels](q)
         total = improve(policy, reference, samples, labels, hyper["alpha"], hyper["beta"])
-    if settings.critic == "exact":
-        return total, found
+    if settings.critic == "exact" or settings.improvement == "none":
+        return total, found  # nothing to learn, or nothing that would learn from it
     target = batch.reward + batch.discount * q.mean(0)
     errors = value(parameters, batch.observation, batch.action, settings, world) - target
     critic_loss = 0.5 * errors.square().mean()

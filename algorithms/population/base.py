@@ -20,6 +20,7 @@ from algorithms.methods.ppo import Hyperparameters
 from algorithms.networks import Parameters
 from algorithms.population.compiling import compiled as compile_function
 from algorithms.population.learners import Layout, Learners
+from algorithms.replay import Replay
 from algorithms.seeding import Purpose, stream
 from envs.native import bandits
 
@@ -68,8 +69,11 @@ class Population(ABC):
         return theta[:, :0]
 
     @abstractmethod
-    def warm_up(self) -> None:
-        """Compile every function for the shapes of this shard; what they return is thrown away."""
+    def warm_up(self, replay: Replay | None) -> None:
+        """Compile every function for the shapes of this shard; what they return is thrown away.
+
+        `replay` is the one that will be learned from, where there is one: it is read, and stays as it is.
+        """
 
     def _hyperparameters(self) -> Hyperparameters:
         """Per-member hyperparameters as tensors [P]."""

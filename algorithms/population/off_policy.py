@@ -7,6 +7,7 @@ members, D parameters of one member, T of their slow copies, B batch, C capacity
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import psutil
@@ -16,11 +17,12 @@ from torch.func import grad_and_value, vmap
 
 from algorithms.cell import Shard
 from algorithms.keys import Draws, integers, member_key, uniforms
+from algorithms.memory import replay_shape, require_memory, row_size
 from algorithms.methods.off_policy import Block, Transitions
 from algorithms.methods.ppo import Diagnostics, Hyperparameters
 from algorithms.population.base import Population
 from algorithms.population.learners import Learners, Weights, adam_step, bias_corrections
-from algorithms.replay import Replay, require_memory, row_size
+from algorithms.replay import Replay
 from algorithms.seeding import Purpose
 from algorithms.settings import Replayed, off_policy
 from envs.registry import Continuous
@@ -92,10 +94,9 @@ class OffPolicy(Population):
 
     def replay(self) -> Replay:
         """An empty replay of the shard's size. Raises SpecificationError where memory does not hold it."""
-        world, members = self.cell.world, len(self.shard.members)
-        capacity = min(self.settings.buffer_size, self.cell.steps)
+        world, (members, capacity, numbers) = self.cell.world, replay_shape(self.shard)
         sizes = (world.observation_size, world.action.size)
-        require_memory(members, capacity, row_size(*sizes), self._available())
+        require_memory(members, capacity, numbers, self._available())
         return Replay.empty(members, capacity, *sizes, self.device)
 
     def _available(self) -> int:
@@ -104,13 +105,16 @@ class OffPolicy(Population):
             return int(torch.cuda.mem_get_info(self.device)[0])
         return int(psutil.virtual_memory().available)
 
-    def warm_up(self) -> None:
-        """Compile every function for the shapes of this shard; what they return is thrown away."""
-        learners, replay, hyper = self.learners(), self.replay(), self.scheduled(0)
+    def warm_up(self, replay: Replay | None) -> None:
+        """Compile every function for the shapes of this shard; what they return is thrown away.
+
+        What is compiled is for a replay of this capacity, so training's own is read: a second would take as much memory again.
+        """
+        assert replay is not None
+        learners, hyper = self.learners(), self.scheduled(0)
         seen = torch.zeros(len(self.shard.members), self.cell.world.observation_size)
         self.explore(learners, seen.to(self.device), self.settings.initial_steps, hyper)
-        replay.count = 1
-        self.update(learners, replay, hyper)
+        self.update(learners, replace(replay, count=1), hyper)
         if self.settings.target_period > 1:
             self._drift(learners.target, learners.theta, learners.alive, hyper["target_rate"])
 

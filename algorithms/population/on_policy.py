@@ -19,6 +19,7 @@ from algorithms.population.learners import (
     bias_corrections,
     clip_by_norm,
 )
+from algorithms.replay import Replay
 from algorithms.settings import PPO, on_policy
 from envs.registry import Discrete
 
@@ -33,8 +34,8 @@ class OnPolicy(Population):
         self._look = self.wrap(vmap(self._assess_one))
         self._update = self.wrap(self._update_all)
 
-    def warm_up(self) -> None:
-        """Compile every function for the shapes of this shard; what they return is thrown away."""
+    def warm_up(self, replay: Replay | None) -> None:
+        """Compile every function for the shapes of this shard; there is no `replay`."""
         settings, world, members = self.settings, self.cell.world, len(self.shard.members)
         learners = self.learners()
         discrete = isinstance(world.action, Discrete)

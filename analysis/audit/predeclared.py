@@ -2,16 +2,17 @@
 
 Kind          Arms of one setting (reruns of a sweep's best)     Arms of a sweep
 ordering      Welch interval and probability of improvement      split-seed, at the best setting, or at the best of every value of `over`
-equivalence   two one-sided tests, margin against random play    none
+equivalence   two one-sided tests, margin against random play    the same split-seed, at the best setting
 robustness    none                                               split-seed, area under the sensitivity curve over log₁₀ `over`
 trend         none                                               split-seed, slope of the lead in log₁₀ `over`, and a mean lead above 0
 
-The tests are in `checks/`, the rule from tests to a verdict is in `checks/decision.py`. All compare by the experiment's score.
+The tests are in `checks/`, the rule from tests to a verdict is in `checks/decision.py`. All compare by the experiment's score. Every
+environment is tested on its own; one that lacks runs leaves the others as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,12 +24,15 @@ from analysis.audit.checks.replication import Direction, Replication, Sample
 from analysis.audit.checks.sweeps import Swept
 from analysis.claims import Claim
 from analysis.load import setting_text
-from analysis.statistics import Scores, comparison_stream
+from analysis.statistics import Scores, comparison_stream, halves
 from envs.registry import ENVIRONMENTS
 
 SMALLEST = 4
 """Seeds that a split needs: two on either side."""
-Arms = tuple[Runs, Runs]
+Arms = tuple[Runs, ...]
+"""The first and the second of two methods, and the base of an equivalence where it is a third."""
+Tested = Sequence[Part] | str
+"""What one environment says, or why it says nothing."""
 DIRECTIONS: dict[str | None, Direction] = {
     "above": "above",
     "below": "below",
@@ -37,89 +41,141 @@ DIRECTIONS: dict[str | None, Direction] = {
 }
 
 
-def compared(claim: Claim, arms: Sequence[Arms]) -> Sequence[Replication] | str:
-    """The replication of a claim about two methods, their runs given by environment; or why there is none."""
-    if claim.kind == "equivalence":
-        return _equivalence(claim, arms)
-    if _claimed(claim) not in DIRECTIONS:
+def compared(claim: Claim, arms: Sequence[Arms | str]) -> Sequence[Replication] | str:
+    """The replication of a claim about two methods; or why there is none.
+
+    `arms` are their runs in each of the claim's environments, or why there are none.
+    """
+    if claim.kind != "equivalence" and _claimed(claim) not in DIRECTIONS:
         return f"no margin is declared for {claim.relation!r}"
-    if claim.kind == "ordering" and claim.over is None and not any(map(_swept, arms)):
-        return _ordering(claim, arms)
-    return _sweeps(claim, arms)
+    test, check = _test(claim, [own for own in arms if not isinstance(own, str)])
+    parts: list[Part] = []
+    lacking: dict[str, str] = {}
+    most = 1
+    for environment, own in zip(claim.environments, arms, strict=True):
+        found = own if isinstance(own, str) else test(claim, environment, own)
+        if isinstance(found, str):
+            lacking[environment] = found
+        else:
+            parts += found
+            most = max(most, len(found))
+    if not parts:
+        return "; ".join(lacking.values())
+    return [decide(parts, check, lacking, most)]
+
+
+def _test(claim: Claim, arms: Sequence[Arms]) -> tuple[Callable[[Claim, str, Arms], Tested], str]:
+    """The test that is declared for a claim, by its kind and by whether its arms are of a sweep; and what it is called."""
+    swept = any(len(runs.settings) > 1 for own in arms for runs in own)
+    if claim.kind == "equivalence":
+        if swept:
+            return _alike_swept, equivalence.SWEPT_CHECK
+        return _alike, equivalence.CHECK
+    if claim.kind == "ordering" and claim.over is None and not swept:
+        return _ordered, ordering.CHECK
+    return _swept, sweeps.CHECK
 
 
 def _claimed(claim: Claim) -> str | None:
     return claim.lead if claim.kind == "trend" else claim.relation
 
 
-def _swept(two: Arms) -> bool:
-    return any(len(runs.settings) > 1 for runs in two)
-
-
-def _complete(two: Arms) -> tuple[Scores, Scores] | str:
-    """The scores of two arms of one setting each, or why they answer nothing."""
-    scores = [runs.complete for runs in two]
-    for told in scores:
+def _complete(arms: Arms) -> list[Scores] | str:
+    """The scores of arms of one setting each, or why they answer nothing."""
+    scores: list[Scores] = []
+    for told in (runs.complete for runs in arms):
         if isinstance(told, str):
             return told
-    return scores[0], scores[1]  # type: ignore[return-value]
+        scores.append(told)
+    return scores
 
 
-def _ordering(claim: Claim, arms: Sequence[Arms]) -> Sequence[Replication] | str:
-    parts = []
-    for environment, two in zip(claim.environments, arms, strict=True):
-        scores = _complete(two)
-        if isinstance(scores, str):
-            return scores
-        stream = comparison_stream(
-            environment, str(claim.first_method), setting_text(two[0].settings[0]), str(claim.second_method)
-        )  # fmt: skip
-        direction = DIRECTIONS[claim.relation]
-        parts.append(ordering.ordered(environment, direction, *scores, stream))
-    return [decide(parts, ordering.CHECK)]
+def _ordered(claim: Claim, environment: str, arms: Arms) -> Tested:
+    scores = _complete(arms)
+    if isinstance(scores, str):
+        return scores
+    first, second = scores
+    stream = comparison_stream(
+        environment, str(claim.first_method), setting_text(arms[0].settings[0]), str(claim.second_method)
+    )  # fmt: skip
+    return [ordering.ordered(environment, DIRECTIONS[claim.relation], first, second, stream)]
 
 
-def _equivalence(claim: Claim, arms: Sequence[Arms]) -> Sequence[Replication] | str:
-    parts = []
+def _alike(claim: Claim, environment: str, arms: Arms) -> Tested:
+    scores = _complete(arms)
+    if isinstance(scores, str):
+        return scores
+    first, second, *base = map(Sample.of, scores)
     assert claim.margin is not None  # its kind needs one
-    for environment, two in zip(claim.environments, arms, strict=True):
-        scores = _complete(two)
-        if isinstance(scores, str):
-            return scores
-        first, base = map(Sample.of, scores)
-        random = ENVIRONMENTS[environment].anchors.random
-        parts.append(equivalence.alike(environment, first, base, claim.margin, random))
-    return [decide(parts, equivalence.CHECK)]
+    random = ENVIRONMENTS[environment].anchors.random
+    return [equivalence.alike(environment, first, second, claim.margin, random, *base)]
 
 
-def _sweeps(claim: Claim, arms: Sequence[Arms]) -> Sequence[Replication] | str:
-    parts: list[Part] = []
-    for environment, two in zip(claim.environments, arms, strict=True):
-        why = _unfit(claim, two)
-        if why:
-            return why
-        swept = [_by_level(runs, claim.over) for runs in two]
-        lacking = [x for arm in swept for x in arm.lacking]
-        if lacking:
-            return f"{environment}: every setting of an arm has a run without a score at {claim.over or 'all'} {lacking[0]:g}"
-        if not np.array_equal(swept[0].distinct, swept[1].distinct):
-            return f"{environment}: the arms have different values of {claim.over}"
-        parts += _contrasts(claim, environment, swept[0], swept[1])
-    return [decide(parts, sweeps.CHECK)]
+def _alike_swept(claim: Claim, environment: str, arms: Arms) -> Tested:
+    """`_alike` for arms of a sweep: each at its best setting, chosen on one half of the seeds and scored on the other."""
+    curves = _curves(claim, arms)
+    if isinstance(curves, str):
+        return curves
+    assert claim.margin is not None
+    n, random = len(arms[0].seeds), ENVIRONMENTS[environment].anchors.random
+    first, second, base = curves[0], curves[1], curves[-1]
+    stream = comparison_stream(
+        environment, str(claim.first_method), "best alike", str(claim.second_method)
+    )
+    resamples = sweeps.redrawn(n, stream)
+
+    def side(terms: sweeps.Terms, constant: float = 0.0) -> equivalence.Side:
+        observed, drawn = (
+            sweeps.combined(terms, *two) - constant for two in (halves(n), resamples)
+        )
+        found = sweeps.contrasted(observed, drawn, np.ones(1), n)
+        return equivalence.Side(found.value, found.error, found.df)
+
+    share, nothing = claim.margin, claim.margin * random
+    below, above = (
+        side([(sign, first), (-sign, second), (share, base)], nothing) for sign in (1, -1)
+    )
+    difference, reached = side([(1, first), (-1, second)]), side([(1, base)]).shift
+    words = f"best settings, n = {n}"
+    return [
+        equivalence.part(environment, difference, (below, above), share, reached, random, words)
+    ]
 
 
-def _unfit(claim: Claim, two: Arms) -> str:
-    """Why two arms of a sweep are not compared; nothing where they can be."""
-    for runs in two:
+def _swept(claim: Claim, environment: str, arms: Arms) -> Tested:
+    curves = _curves(claim, arms)
+    if isinstance(curves, str):
+        return curves
+    return list(_contrasts(claim, environment, *curves))
+
+
+def _curves(claim: Claim, arms: Arms) -> list[Swept] | str:
+    """Arms of a sweep by the level of what the claim is over, or why they are not compared."""
+    why = _unfit(claim, arms)
+    if why:
+        return why
+    curves = [_by_level(runs, claim.over) for runs in arms]
+    for runs, curve in zip(arms, curves, strict=True):
+        for level in curve.lacking:
+            return f"{runs.cell}: every setting has a run without a score at {claim.over or 'all'} {level:g}"
+    if any(not np.array_equal(curves[0].distinct, curve.distinct) for curve in curves):
+        return f"{arms[0].cell}: the arms have different values of {claim.over}"
+    return curves
+
+
+def _unfit(claim: Claim, arms: Arms) -> str:
+    """Why arms of a sweep are not compared; nothing where they can be."""
+    for runs in arms:
         if runs.missing:
             return f"{runs.cell}: {runs.missing} of {runs.scores.size} members are not recorded"
         if claim.over is not None and any(claim.over not in setting for setting in runs.settings):
             return f"{runs.cell}: {runs.experiment} does not vary {claim.over}"
-    if two[0].seeds != two[1].seeds or len(two[0].seeds) < SMALLEST:
-        return (
-            f"{two[0].cell}: {len(two[0].seeds)} and {len(two[1].seeds)} seeds; both arms need the same, "
-            f"{SMALLEST} or more"
-        )
+    for runs in arms:
+        if runs.seeds != arms[0].seeds or len(runs.seeds) < SMALLEST:
+            return (
+                f"{arms[0].cell}: {len(arms[0].seeds)} and {len(runs.seeds)} seeds; all arms need the same, "
+                f"{SMALLEST} or more"
+            )
     return ""
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from analysis.audit.answers import Answers
-from analysis.audit.cells import SCALE, SHOWN, Cells, unrecorded
+from analysis.audit.cells import SCALE, SHOWN, Cells, Runs, unrecorded
 from analysis.audit.checks.replication import (
     Replication,
     Sample,
@@ -127,20 +127,24 @@ def sample_of(claim: Claim, cells: Cells) -> Sample | str:
 
 def _compared(claim: Claim, cells: Cells) -> Sequence[Replication] | str:
     """How two methods compare, by the test that is declared for the kind of claim."""
-    arms = []
-    for environment in claim.environments:
-        for experiment, method in (
-            (claim.experiment, claim.first_method),
-            (claim.second_experiment or claim.experiment, claim.second_method),
-        ):
-            runs = cells(str(experiment), environment, str(method))
-            if isinstance(runs, str):
-                return runs
-            arms.append(runs)
+    arms = [_arms_there(claim, environment, cells) for environment in claim.environments]
+    if all(isinstance(own, str) for own in arms):
+        return "; ".join(str(own) for own in arms)
     # Here: it loads rliable, which an audit without records does without.
     from analysis.audit.predeclared import compared
 
-    return compared(claim, list(zip(arms[::2], arms[1::2], strict=True)))
+    return compared(claim, arms)
+
+
+def _arms_there(claim: Claim, environment: str, cells: Cells) -> tuple[Runs, ...] | str:
+    """The runs of the methods that a claim compares in an environment, or why one of them has none."""
+    arms = []
+    for experiment, method in claim.compared:
+        runs = cells(str(experiment), environment, str(method))
+        if isinstance(runs, str):
+            return runs
+        arms.append(runs)
+    return tuple(arms)
 
 
 def _arms(claim: Claim, by_id: ById) -> tuple[Claim, Claim] | None:

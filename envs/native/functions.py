@@ -1,4 +1,4 @@
-"""Benchmark functions to be minimised (Section 5.1 of the PMPO paper): a pull pays −f, an episode is a hundred pulls.
+"""Benchmark functions to be minimised (Section 5.1 of the PMPO paper): a pull pays −f, an episode is ten pulls.
 
 Points lie in a box [−L, L]^A; every function's least value is 0. The one observation is 1. Shapes: A dimensions.
 """

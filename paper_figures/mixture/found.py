@@ -22,6 +22,14 @@ SAME_OBJECTIVE = 1e-3
 """Stationary points whose objectives are nearer than this are of one kind."""
 ON_A_MODE, IN_THE_MIDDLE = 0.9, 0.1
 """A mean this far from 0 is on a mode of the reward (they are at ±1), and this near in the middle."""
+SMALL, SHIFTED = 0.2, (0.26, 0.3)
+"""Up to which α the optimal Gaussian is said to be on a mode, and at which ones in the middle (Figure 7)."""
+DIFFERENT = (0.2, 0.5)
+"""Between which α the two policies are said to differ; whether at these themselves is left open."""
+VISIBLE = 0.01
+"""Expected rewards that differ by more, the largest reward being 1, show as different in a figure."""
+GOOD = 0.5
+"""A stationary point is called good that earns more than half of the largest reward."""
 COLUMNS = {
     "policy": "object",
     "alpha": "float64",
@@ -131,9 +139,53 @@ def _middle(gaussian: pd.DataFrame, _: pd.DataFrame) -> tuple[bool, str]:
     return bool((means.abs() < IN_THE_MIDDLE).all()), f"its mean: {by_alpha(means, '.3f')}"
 
 
-def _on_a_mode(gaussian: pd.DataFrame, _: pd.DataFrame) -> tuple[bool, str]:
-    means = gaussian["mean_1"]
-    return bool((means.abs() > ON_A_MODE).all()), f"its mean: {by_alpha(means, '.3f')}"
+def _shifts(gaussian: pd.DataFrame, _: pd.DataFrame) -> tuple[bool, str]:
+    small = gaussian[gaussian.index <= SMALL]
+    shifted = gaussian[gaussian.index > SMALL]
+    holds = (
+        (small["mean_1"].abs() > ON_A_MODE).all()
+        and (shifted["mean_1"].abs() < IN_THE_MIDDLE).all()
+        and shifted["expected_reward"].max() < small["expected_reward"].min()
+        and shifted["entropy"].min() > small["entropy"].max()
+    )
+    said = (
+        f"its {what}: {by_alpha(gaussian[column], '.3f')}"
+        for what, column in (
+            ("mean", "mean_1"),
+            ("expected reward", "expected_reward"),
+            ("entropy", "entropy"),
+        )
+    )
+    return bool(holds), "; ".join(said)
+
+
+def _good(_: pd.DataFrame, mixture: pd.DataFrame) -> tuple[bool, str]:
+    earned = mixture["expected_reward"]
+    said = (
+        f"stationary points: {by_alpha(mixture['stationary'])}; expected reward of the optimal one: "
+        f"{by_alpha(earned, '.3f')}"
+    )
+    return bool((earned > GOOD).all()), said
+
+
+def _differs_between(gaussian: pd.DataFrame, mixture: pd.DataFrame) -> tuple[bool, str]:
+    apart = mixture["expected_reward"].fillna(0) - gaussian["expected_reward"].fillna(0)
+    shown, low, high = apart.abs() > VISIBLE, *DIFFERENT
+    inside = shown[(apart.index > low) & (apart.index < high)]
+    outside = shown[(apart.index < low) | (apart.index > high)]
+    said = f"mixture − Gaussian, 0 where none is found: {by_alpha(apart, '+.3f')}"
+    return bool(len(inside) and inside.all() and not outside.any()), said
+
+
+def _diverges_alone(gaussian: pd.DataFrame, mixture: pd.DataFrame) -> tuple[bool, str]:
+    gone = (gaussian["stationary"] == 0) & (gaussian["diverged"] == gaussian["trials"])
+    alone = gone & (mixture["stationary"] > 0)
+    reverse = (mixture["stationary"] == 0) & (gaussian["stationary"] > 0)
+    told = [
+        f"{who} diverges alone at {', '.join(f'{alpha:g}' for alpha in at.index[at]) or 'no α'}"
+        for who, at in (("the Gaussian", alone), ("the mixture", reverse))
+    ]
+    return bool(alone.any() and not reverse.any()), "; ".join(told)
 
 
 def _two_modes(_: pd.DataFrame, mixture: pd.DataFrame) -> tuple[bool, str]:
@@ -196,10 +248,17 @@ STATEMENTS: Sequence[Statement] = (
         _middle,
     ),
     Statement(
+        "figure_1.gaussian_at_0_3",
+        "At 0.3 the optimal Gaussian is in the middle of the two modes",
+        lambda alpha: alpha == 0.3,
+        _middle,
+    ),
+    Statement(
         "figure_7.gaussian_shifts",
-        "Up to 0.2 the optimal Gaussian is on a mode",
-        _within(0, 0.2),
-        _on_a_mode,
+        "Up to 0.2 the optimal Gaussian is on a mode; at 0.26 and 0.3 it is in the middle, with less expected reward and more "
+        "entropy than at any of these",
+        lambda alpha: alpha <= SMALL or alpha in SHIFTED,
+        _shifts,
     ),
     Statement(
         "figure_1.optimal_at_0_3",
@@ -232,10 +291,22 @@ STATEMENTS: Sequence[Statement] = (
         _diverges,
     ),
     Statement(
+        "figure_1.mixture_at_0_4",
+        "At 0.4 the mixture has stationary points, the optimal one with more than half of the largest reward",
+        lambda alpha: alpha == 0.4,
+        _good,
+    ),
+    Statement(
         "figure_1.mixture_continues",
         "On (0.3, 0.45] the mixture has stationary points",
         _within(0.3, 0.45),
         _continues,
+    ),
+    Statement(
+        "appendix_c.difference_shown",
+        "Between 0.2 and 0.5 the optimal policies' expected rewards differ by more than 0.01, below and above they do not",
+        _within(0, np.inf),
+        _differs_between,
     ),
     Statement(
         "appendix_c.mixture_none",
@@ -254,6 +325,12 @@ STATEMENTS: Sequence[Statement] = (
         "Beyond 0.3 all of the mixture's stationary points have two modes",
         _within(0.3, np.inf),
         _all_bimodal,
+    ),
+    Statement(
+        "section_6.robust",
+        "At some α every trial of the Gaussian diverges and the mixture has stationary points, at none the other way round",
+        _within(0, np.inf),
+        _diverges_alone,
     ),
     Statement(
         "figure_7.types",

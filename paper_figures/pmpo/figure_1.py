@@ -13,7 +13,7 @@ LAYOUT = Layout(
     "figure_1",
     tuple(TITLES),
     2,
-    arms("pmpo_ar", "pmpo_a", "pmpo_r", "dpo", "initial_policy"),
+    arms("pmpo_ar", "pmpo_a", "pmpo_r", "pmpo_r_no_kl", "dpo", "initial_policy"),
     note="Every function's least value is 0. The initial policy is left as it was drawn.",
     measure=MEASURE,
     titles=TITLES,

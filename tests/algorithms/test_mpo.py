@@ -251,7 +251,7 @@ def their_losses(
         found["temperature"] = torch.log1p(parameters["duals.temperature"].exp())[0] + 1e-8
     elif settings.improvement != "none":
         losses["policy"] = their_preferences(policy, reference, samples, q, settings)
-    if settings.critic == "learned":
+    if settings.critic == "learned" and settings.improvement != "none":
         target = batch.reward + batch.discount * q.mean(0)
         now = their_values(parameters, batch.observation, batch.action, settings, world)
         losses["critic"] = found["critic_loss"] = ((now - target) ** 2).mean() / 2
@@ -287,7 +287,7 @@ def test_the_loss_and_its_gradients(
         for name, gradient in gradients(part, reference).items():
             if name.startswith(f"{group}."):
                 torch.testing.assert_close(ours[name], gradient, rtol=1e-9, atol=1e-13, msg=name)
-                assert gradient.any() == (improvement != "none" or group == "critic"), name
+                assert gradient.any() == (improvement != "none"), name
     assert set(diagnostics) == set(found)
     for name, value in found.items():
         torch.testing.assert_close(diagnostics[name], value.detach(), rtol=1e-9, atol=1e-12)
@@ -561,7 +561,7 @@ def test_returns_step_by_step(steps: int) -> None:
 
 def test_the_critics_target_is_the_discounted_mean_of_the_slow_critics_values() -> None:
     """A slow critic that says 5 everywhere; rewards 1, 2, 4 at γ = ½ with each ending: 3 + 5/8, 2 + 5/4 and 2."""
-    settings = settings_of(improvement="none", batch_size=3)
+    settings = settings_of(improvement="pmpo", alpha=0.0, beta=0.0, batch_size=3)
     parameters, slow = agent(settings, PENDULUM, 14)
     slow = {n: torch.zeros_like(x) if n.startswith("critic.2") else x for n, x in slow.items()}
     slow["critic.2.bias"] += 5.0
@@ -571,10 +571,10 @@ def test_the_critics_target_is_the_discounted_mean_of_the_slow_critics_values() 
         rows[index, :, 4], rows[index, :, -1] = window(*ends)[0, :, 2], torch.tensor(ends)
     batch = Transitions.of(rows, 3, 1, number(0.5))
     arguments: Any = (Draws(numbers(15)), hyperparameters(settings), settings, PENDULUM)
-    loss, _ = mpo.loss(parameters, slow, batch, *arguments)
+    _, found = mpo.loss(parameters, slow, batch, *arguments)
     now = their_values(parameters, batch.observation, batch.action, settings, PENDULUM)
     expected = ((now - torch.tensor([3.625, 3.25, 2.0])) ** 2).mean() / 2
-    torch.testing.assert_close(loss, expected, rtol=1e-9, atol=0)
+    torch.testing.assert_close(found["critic_loss"], expected, rtol=1e-9, atol=0)
 
 
 # Populations
@@ -804,7 +804,7 @@ def test_compiled_equals_eager(method: str, overrides: dict[str, Any]) -> None:
     """After `warm_up` nothing is left to compile, whatever the number of the step or update and the replay's filling."""
     which = shard(method, hidden=(4,), return_steps=3, buffer_size=30, initial_steps=7, **overrides)
     compiled, eager = OffPolicy(which, CPU, True), OffPolicy(which, CPU, False)
-    compiled.warm_up()
+    compiled.warm_up(compiled.replay())
     seen = torch.randn(3, 3, generator=torch.Generator().manual_seed(1))
     results = []
     with torch.compiler.set_stance("fail_on_recompile"):
@@ -972,18 +972,12 @@ def test_rejecting_without_a_divergence_learns_nothing() -> None:
 
 @pytest.mark.parametrize("policy", ["gaussian", "discretised"])
 def test_the_initial_policy_stays_as_it_was_drawn(policy: str) -> None:
-    """Bit for bit, where its critic learns and where there is nothing to learn."""
+    """Bit for bit, and so does a critic that it might have."""
     learned = {"critic": "learned", "hidden": (8,)}
     for overrides in ({}, learned):
         _, state, population = minimise("initial_policy", 100, policy=policy, **overrides)
-        fresh = population.learners().theta
-        own = population.layout.columns("policy")
-        assert torch.equal(state.learners.theta[:, own], fresh[:, own])
+        assert torch.equal(state.learners.theta, population.learners().theta)
         assert state.learners.updates == 93
-        if overrides:
-            critic = population.layout.columns("critic")
-            changed = state.learners.theta[:, critic] != fresh[:, critic]
-            assert changed.double().mean() > 0.8
         assert state.learners.alive.all()
 
 

@@ -217,7 +217,7 @@ def test_compiled_equals_eager() -> None:
     """After `warm_up` nothing is left to compile, whatever the number of the step or update and the replay's filling."""
     which = shard("rep_squashed", hidden=(4,), automatic_alpha=False, initial_steps=7)
     compiled, eager = population_of(which, compiled=True), population_of(which)
-    compiled.warm_up()
+    compiled.warm_up(compiled.replay())
     seen = torch.randn(3, 3, generator=torch.Generator().manual_seed(1))
     results = []
     with torch.compiler.set_stance("fail_on_recompile"):
@@ -235,6 +235,20 @@ def test_compiled_equals_eager() -> None:
     torch.testing.assert_close(theirs, actions, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(others, found, rtol=1e-5, atol=1e-6)
     assert not torch.equal(one.theta, eager.learners().theta)
+
+
+def test_warming_up_takes_no_second_replay_and_leaves_training_as_it_was(tmp_path: Path) -> None:
+    state, population = prepare(shard("half_rep_sgm"), tmp_path, EAGER)
+    assert isinstance(population, OffPolicy)
+    for filled in (state.replay, experience(population, torch.float32)):
+        assert filled is not None
+        held, count, theta = filled.data.clone(), filled.count, state.learners.theta.clone()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Replay, "empty", None)
+            population.warm_up(filled)
+        assert torch.equal(filled.data, held)
+        assert filled.count == count
+        assert torch.equal(state.learners.theta, theta)
 
 
 # Divergence

@@ -10,9 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from algorithms import replay as replays
 from algorithms.header import RecordError
+from algorithms.memory import require_memory, row_size
 from algorithms.methods.off_policy import Transitions
-from algorithms.replay import FILE, Replay, require_memory, row_size
+from algorithms.replay import FILE, Replay
 from algorithms.specification import SpecificationError
 
 CPU = torch.device("cpu")
@@ -206,6 +208,24 @@ def test_memory_is_taken_as_it_fills() -> None:
     assert resident() - before < 20e6
     replay.data[:, :] = 1
     assert resident() - before > 100e6
+
+
+@pytest.mark.parametrize("rows", [1, 3, 4])
+def test_copying_in_pieces_changes_no_bit(
+    rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, files = empty(10), []
+    for piece in (replays.PIECE, rows * 4 * MEMBERS * ROW):
+        monkeypatch.setattr(replays, "PIECE", piece)
+        whole, folder = empty(10), tmp_path / str(piece)
+        for count in (4, 9, 25, 28):
+            fill(whole, count)
+            committed = whole.commit(folder)
+        files.append((folder / FILE).read_bytes())
+        again = empty(10)
+        again.restore(folder, committed)
+        assert same_bits(again.data, whole.data)
+    assert files[0] == files[1]
 
 
 def test_a_replay_that_memory_does_not_hold_is_refused() -> None:

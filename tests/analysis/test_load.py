@@ -16,6 +16,7 @@ from algorithms.records import Record, write_record
 from algorithms.specification import SpecificationError
 from analysis import load
 from analysis.load import load_experiment, read_imported
+from analysis.workflow import read_request
 
 HEADER = "method,environment,seed,step,return\n"
 GOOD = "theirs,ProbeTarget-v0,3,1024,-2.5\n"
@@ -77,11 +78,16 @@ def test_an_edge_rounded_up_is_not_in_the_last_tenth() -> None:
 
 def test_the_area_under_a_curve_is_its_mean_over_equal_bins() -> None:
     """Bins 1, 2 and 4 of 5 have episodes: bin 3 lies between its neighbours, bin 5 stays as the last."""
-    record = Record(Path("nowhere"), {"shard": {"steps": 500, "curve_rows": 5}})
     curve = pd.DataFrame({"step": [100, 200, 400], "return_mean": [1.0, 2.0, 6.0]})
     curve["episodes"] = [9, 1, 1]
-    assert load._area(curve, record) == (1 + 2 + 4 + 6 + 6) / 5
-    assert np.isnan(load._area(curve[:0], record))
+    assert load._area(curve, 500, 5) == (1 + 2 + 4 + 6 + 6) / 5
+    assert np.isnan(load._area(curve[:0], 500, 5))
+
+
+def scored(plan: Plan, score: Score) -> Plan:
+    """The plan with its first experiment alone, scored otherwise."""
+    named = plan.experiments["first"].model_copy(update={"score": score})
+    return plan.model_copy(update={"experiments": {"first": named}})
 
 
 @pytest.mark.parametrize(
@@ -92,8 +98,7 @@ def test_members_are_compared_by_the_score_that_the_experiment_names(
     score: Score, column: str, plan: Plan, records, scratch, write, find
 ) -> None:
     write(find("ppo"), [(1.0, 2.0), (3.0,), (5.0,)])
-    named = plan.experiments["first"].model_copy(update={"score": score})
-    asked = plan.model_copy(update={"experiments": {"first": named}})
+    asked = scored(plan, score)
     plain = load_experiment(plan, "smoke", "first", records, scratch, read_imported([])).scores
     scores = load_experiment(asked, "smoke", "first", records, scratch, read_imported([])).scores
     pd.testing.assert_series_equal(scores["score"], plain[column], check_names=False)
@@ -163,6 +168,50 @@ def test_imported_runs_are_one_more_arm(plan: Plan, records, scratch, tmp_path: 
         [1024, 0.5, 2],
         [2048, 3.0, 3],
     ]
+
+
+def test_an_imported_area_is_of_our_bins_and_steps(
+    plan: Plan, records, scratch, write, find, tmp_path: Path
+) -> None:
+    """Four bins of 1024 steps: 2 (of 1 and 3), none, 6 and 8, so (2 + 4 + 6 + 8) / 4 = 5; what comes after 4096 does not count.
+
+    Our own curve is 1.5 throughout, our evaluations 7.
+    """
+    write(find("ppo"), [(7.0,)] * 3)
+    returns = {512: 1, 1000: 3, 3000: 6, 4000: 8, 9000: 100}
+    lines = "".join(f"theirs,ProbeTarget-v0,0,{step},{value}\n" for step, value in returns.items())
+    runs = read_imported([csv(tmp_path, HEADER + lines)])
+    scores = load_experiment(
+        scored(plan, "auc"), "smoke", "first", records, scratch, runs
+    ).scores.set_index("method")
+    assert scores.loc["theirs", ["score", "training_score"]].tolist() == [5.0, 5.0]
+    assert scores.loc["ppo", "training_score"].dropna().tolist() == [1.5] * 3
+    plain = load_experiment(plan, "smoke", "first", records, scratch, runs).scores
+    assert plain.set_index("method").loc["theirs", "score"] == 100
+
+
+@pytest.mark.parametrize("steps", [(1000, 3600), (5000,)])
+def test_an_area_over_fewer_steps_than_ours_is_refused(
+    steps: tuple[int, ...], plan: Plan, records, scratch, tmp_path: Path
+) -> None:
+    lines = "".join(f"theirs,ProbeTarget-v0,2,{step},1\n" for step in steps)
+    runs = read_imported([csv(tmp_path, HEADER + lines)])
+    with pytest.raises(
+        SpecificationError, match=r"theirs on ProbeTarget-v0, seed 2.* within 4,096 steps is at"
+    ):
+        load_experiment(scored(plan, "auc"), "smoke", "first", records, scratch, runs)
+    assert len(load_experiment(plan, "smoke", "first", records, scratch, runs).scores) == 19
+
+
+def test_such_a_run_is_refused_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])
+    path = csv(tmp_path, HEADER + "theirs,HalfCheetah-v4,0,1000,1\n")
+    given = {"scale": "smoke", "results": str(tmp_path), "imported": str(path)}
+    with pytest.raises(SpecificationError, match="experiment 'mujoco' compares areas"):
+        read_request({**given, "paper": "mixture"}).check_imports()
+    read_request({**given, "paper": "prefpoe"}).check_imports()
 
 
 def test_a_longer_imported_run_keeps_our_intervals(plan: Plan, records, scratch, tmp_path) -> None:
@@ -382,6 +431,8 @@ def test_the_area_is_that_of_the_evaluations_where_there_are_any(paper: Path, re
     scores = load.member_scores(shard, record, records)
     assert scores["auc"].tolist() == [3.0, 103.0, 203.0]
     assert scores["score"].tolist() == [4.0] * 3
+    # What imported runs, which have training returns only, are compared with.
+    assert load.scored_by(scores, "auc")["training_score"].tolist() == [9.0] * 3
     found = load.load_evaluations(plan, "smoke", "first", records)
     assert {name: str(kind) for name, kind in found.dtypes.items()} == load.EVALUATED
     assert found["return_mean"].tolist() == [1, 2, 6, 101, 102, 106, 201, 202, 206]

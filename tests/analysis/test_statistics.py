@@ -411,6 +411,7 @@ def member_rows(
             "setting": setting,
             "score": values,
             "training_return": values,
+            "training_score": values,
             "auc": values,
             "status": np.where(np.isnan(values), "diverged", "done"),
             "imported": imported,
@@ -655,8 +656,8 @@ def test_joining_an_import_changes_no_number_of_ours() -> None:
     pd.testing.assert_frame_equal(before, after.iloc[:2])
 
 
-def test_an_import_is_compared_by_training_return_and_never_paired() -> None:
-    baseline = member_rows("ppo", Y).assign(training_return=Y + 100.0)
+def test_an_import_is_compared_by_what_training_returned_and_never_paired() -> None:
+    baseline = member_rows("ppo", Y).assign(training_return=Y - 50.0, training_score=Y + 100.0)
     arm = table(baseline, member_rows("theirs", X, imported=True)).iloc[1]
     expected = stats.ttest_ind(X, Y + 100.0, equal_var=False)
     assert arm["welch_p"] == pytest.approx(expected.pvalue)
@@ -704,7 +705,8 @@ def test_a_contrast_has_the_intervals_of_the_same_comparison_elsewhere() -> None
 
 @pytest.mark.usefixtures("few_resamples")
 def test_a_member_without_a_training_return_does_not_spoil_the_others() -> None:
-    baseline = member_rows("ppo", Y).assign(training_return=array(3, np.nan, 4, 8))
+    lost = array(3, np.nan, 4, 8)
+    baseline = member_rows("ppo", Y).assign(training_return=lost, training_score=lost)
     rows = table(baseline, member_rows("theirs", X, imported=True))
     assert rows["training_mean"].tolist() == [5, 8]
     assert rows["n"].tolist() == [4, 4]

@@ -57,7 +57,9 @@ def members(
             "steps": 40_960 if imported else cell.steps,
             "score": final,
             "training_return": 0.9 * final,
+            "training_score": 0.9 * final,
             "auc": 0.5 * final,
+            "training_auc": 0.5 * final,
             "episode_std": 0.1 * final,
             "episodes": 10,
             "status": "done",
@@ -83,7 +85,7 @@ def lose(tables: Tables, seeds: list[int], status: str, steps: int) -> Tables:
     """The same where `seeds` diverged half-way, failed, or have no record."""
     scores, *measured = tables
     rows = scores["seed"].isin(seeds)
-    scores.loc[rows, ["score", "training_return", "episode_std"]] = np.nan
+    scores.loc[rows, ["score", "training_return", "training_score", "episode_std"]] = np.nan
     scores.loc[rows, "episodes"] = 0
     scores.loc[rows, "status"] = status
     end = steps / 2 if status == "diverged" else 0.0

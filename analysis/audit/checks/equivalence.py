@@ -1,9 +1,12 @@
 """Do two arms score alike? Two one-sided tests (Schuirmann 1987), Welch's, against a margin declared beforehand.
 
-The margin is a share m of what the base policy is above random play, b − r. "Alike" is b − m(b − r) < a < b + m(b − r),
-where a and b are the true means; r is known. Because b is estimated, so is the margin, and each side is tested as the contrast
-that it is, a − (1 − m)b − mr > 0 and (1 + m)b − mr − a > 0 (Hauschke, Kieser and Hothorn 1999 for ratios): with the
+The margin is a share m of what the base policy, at its best setting, is above random play, c − r. "Alike" is
+|a − b| < m(c − r), where a, b and c are the true means; r is known. Usually the base is itself the second of the two, c = b; two
+mixtures are compared with the margin of a third arm. Because c is estimated, so is the margin, and each side is tested as the
+contrast that it is, a − b + m(c − r) > 0 and b − a + m(c − r) > 0 (Hauschke, Kieser and Hothorn 1999 for ratios): with the
 estimate taken for the margin itself, the test at the upper margin would err in 5.9 % of cases instead of 5 %.
+
+Arms of a sweep are compared by the same contrasts, split-seed (`sweeps.py`), each at its best setting.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from analysis.audit.checks.replication import Sample, welch
 from analysis.reported import Range
 from analysis.statistics import SIGNIFICANCE
 
-CHECK = "two one-sided tests"
+CHECK, SWEPT_CHECK = "two one-sided tests", "two one-sided tests, split-seed"
 
 
 @dataclass(frozen=True)
@@ -44,16 +47,21 @@ class Side:
         return float(stats.nct.sf(critical, self.df, margin / self.error))
 
 
-def sides(first: Sample, base: Sample, share: float, nothing: float) -> tuple[Side, Side]:
-    """The tests of the lower and the upper end; `nothing` is what random play scores."""
-    lower, upper = (
-        Sample(k * base.mean + (1 - k) * nothing, k * base.std, base.n)
-        for k in (1 - share, 1 + share)
-    )
-    return (
-        Side(first.mean - lower.mean, *welch((first, lower))),
-        Side(upper.mean - first.mean, *welch((first, upper))),
-    )
+def sides(
+    first: Sample, second: Sample, share: float, nothing: float, base: Sample | None = None
+) -> tuple[Side, Side]:
+    """The tests of the lower and the upper end; `nothing` is what random play scores.
+
+    Without a third arm as `base`, the second is the base.
+    """
+    gap = first.mean - second.mean
+    if base is None:
+        margin = share * (second.mean - nothing)
+        lower, upper = (welch((first, second.times(1 + sign * share))) for sign in (-1, 1))
+    else:
+        margin = share * (base.mean - nothing)
+        lower = upper = welch((first, second, base.times(share)))
+    return Side(gap + margin, *lower), Side(margin - gap, *upper)
 
 
 def tested(below: Side, above: Side) -> tuple[float, float]:
@@ -66,24 +74,48 @@ def power(below: Side, above: Side, margin: float) -> float:
     return max(0.0, below.power(margin) + above.power(margin) - 1)
 
 
-def alike(name: str, first: Sample, base: Sample, share: float, nothing: float) -> Part:
-    """The part of an equivalence that is about one environment.
+def alike(
+    name: str,
+    first: Sample,
+    second: Sample,
+    share: float,
+    nothing: float,
+    base: Sample | None = None,
+) -> Part:
+    """The part of an equivalence that is about one environment, from two independent arms and maybe a third as base."""
+    difference = Side(first.mean - second.mean, *welch((first, second)))
+    both = sides(first, second, share, nothing, base)
+    reached = (second if base is None else base).mean
+    return part(name, difference, both, share, reached, nothing, f"n = {first.n} and {second.n}")
+
+
+def part(
+    name: str,
+    difference: Side,
+    both: tuple[Side, Side],
+    share: float,
+    base: float,
+    nothing: float,
+    n: str,
+) -> Part:
+    """The part of an equivalence from the tests of `both` ends, given what the base and random play (`nothing`) score.
 
     Supported where both one-sided tests succeed at 5 %; contradicted where the mean is outside the margin by either of two
     tests at 2.5 %. Where the base is not above random play there is no margin, and nothing is decided.
     """
-    margin = share * (base.mean - nothing)
-    difference = first.mean - base.mean
-    measured = f"difference = {difference:.4g} (n = {first.n} and {base.n})"
+    margin, gap = share * (base - nothing), difference.shift
+    measured = f"difference = {gap:.4g} ({n})"
     if margin <= 0:
-        said = f"{measured}, no margin: the base, {base.mean:.4g}, is not above random play, {nothing:.4g}"
+        said = (
+            f"{measured}, no margin: the base, {base:.4g}, is not above random play, {nothing:.4g}"
+        )
         return Part(name, said, 1.0, 1.0, "none without a margin")
-    below, above = sides(first, base, share, nothing)
-    error, df = welch((first, base))
-    half = error * special.stdtrit(df, 1 - SIGNIFICANCE) if math.isfinite(df) else 0.0
+    finite = math.isfinite(difference.df)
+    half = difference.error * special.stdtrit(difference.df, 1 - SIGNIFICANCE) if finite else 0.0
+    below, above = both
     said = (
-        f"{measured}, 90 % interval {Range(difference - half, difference + half)}, margin ±{margin:.4g} "
-        f"({100 * share:g} % of {base.mean:.4g} − {nothing:.4g}), p = {below.p:.2g} (not below) and {above.p:.2g} (not above)"
+        f"{measured}, 90 % interval {Range(gap - half, gap + half)}, margin ±{margin:.4g} "
+        f"({100 * share:g} % of {base:.4g} − {nothing:.4g}), p = {below.p:.2g} (not below) and {above.p:.2g} (not above)"
     )
     chance = power(below, above, margin)
     expected = f"{100 * chance:.0f} % where there is no true difference"

@@ -24,7 +24,13 @@ from analysis.reported import Range
 CONFIDENCE = 0.95
 Direction = Literal["above", "below"]
 Verdict = Literal[
-    "replicated", "same direction", "contradicted", "underpowered", "compatible", "incompatible"
+    "replicated",
+    "same direction",
+    "contradicted",
+    "underpowered",
+    "compatible",
+    "incompatible",
+    "untested",
 ]
 
 
@@ -48,6 +54,10 @@ class Sample:
 
     def __str__(self) -> str:
         return f"{self.mean:.2f} ± {self.std:.2f} (n = {self.n})"
+
+    def times(self, factor: float) -> Self:
+        """The sample with every score multiplied by `factor`."""
+        return type(self)(factor * self.mean, factor * self.std, self.n)
 
     def part(self, scale: float = 1.0) -> Part:
         """The variance of the mean, for values multiplied by `scale`."""

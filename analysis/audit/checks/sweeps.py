@@ -57,6 +57,10 @@ class Swept:
         return [float(x) for x in self.distinct if broken[self.levels == x].all()]
 
 
+Terms = Sequence[tuple[float, Swept]]
+"""Arms and what each is multiplied with in a sum."""
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A contrast of the arms' difference, its 95 % interval, two-sided p-value, standard error and degrees of freedom."""
@@ -91,19 +95,28 @@ def _scored(scores: Scores, chosen_by: Scores) -> Scores:
     return found
 
 
+def combined(terms: Terms, first: Indices, second: Indices) -> Scores:
+    """The sum of the arms' split-seed curves, each times its factor: [..., L]."""
+    found: Scores = np.sum([factor * split_seed(arm, first, second) for factor, arm in terms], 0)
+    return found
+
+
+def redrawn(n: int, generator: np.random.Generator) -> tuple[Indices, Indices]:
+    """RESAMPLES resamples of n seeds within their halves, [R, a] and [R, b]."""
+    first, second = (
+        half[generator.integers(len(half), size=(RESAMPLES, len(half)))] for half in halves(n)
+    )
+    return first, second
+
+
 def difference(first: Swept, second: Swept) -> Scores:
     """First minus second at each level, split-seed: [L]."""
-    two = halves(first.scores.shape[1])
-    return split_seed(first, *two) - split_seed(second, *two)
+    return combined([(1, first), (-1, second)], *halves(first.scores.shape[1]))
 
 
 def resampled(first: Swept, second: Swept, generator: np.random.Generator) -> Scores:
     """`difference` of RESAMPLES resamples of the seeds within their halves: [R, L]."""
-    two = [
-        half[generator.integers(len(half), size=(RESAMPLES, len(half)))]
-        for half in halves(first.scores.shape[1])
-    ]
-    return split_seed(first, *two) - split_seed(second, *two)
+    return combined([(1, first), (-1, second)], *redrawn(first.scores.shape[1], generator))
 
 
 def contrasted(differences: Scores, resamples: Scores, weights: Scores, n: int) -> Estimate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,60 @@ def test_equivalence_is_held_against_random_play(folder, results, plant) -> None
     assert apart.replicated == "contradicted"
 
 
+def test_the_margin_is_of_the_base_that_a_claim_names(folder, results, plant) -> None:
+    """Two arms near random play, −2.917, differ by 0.05: more than a tenth of their own lead, less than of the base's, 0.1917."""
+    plant("plain", "prefpoe", noisy(-2.70, 0.01), 1)
+    plant("plain", "linear_fusion", noisy(-2.75, 0.01), 2)
+    plant("plain", "ppo", noisy(-1.0, 0.01), 3)
+    two = {"second_method": "linear_fusion", "margin": 0.1}
+    assert judged(folder, results, "equivalence", **two).replicated == "contradicted"
+    named = judged(folder, results, "equivalence", base_method="ppo", **two)
+    assert named.replicated == "replicated"
+    assert "margin ±0.19" in named.findings[0].arithmetic
+    other = judged(
+        folder, results, "equivalence", base_method="ppo", base_experiment="other", **two
+    )
+    assert other.replicated == "untested"
+    with pytest.raises(ValueError, match="base_method is a third method"):
+        judged(folder, results, "equivalence", base_method="linear_fusion", **two)
+
+
+def test_arms_of_a_sweep_are_alike_at_their_best_settings(folder, results, plant) -> None:
+    """Best settings differ by 0.05 and by 1, a tenth of what the base is above random play is 0.39; the others are a unit worse."""
+    plant("swept", "ppo", peaked(lambda clip: 1.0 if clip == 0.1 else 0.0), 1)
+    alike = {"experiment": "swept", "margin": 0.1}
+    for best, verdict in ((0.95, "replicated"), (2.0, "contradicted")):
+        plant("swept", "prefpoe", peaked(lambda clip, best=best: best if clip == 1.0 else 0.0), 2)
+        found = judged(folder, results, "equivalence", **alike)
+        assert found.replicated == verdict
+        (finding,) = found.findings
+        assert finding.check == "two one-sided tests, split-seed"
+        assert "(10 % of 0.9765 − -2.917)" in finding.arithmetic
+        for shard in load_plan(folder).shards("paper", "swept"):
+            if shard.cell.method == "prefpoe":
+                shutil.rmtree(results / "paper" / "toy" / "records" / shard.name)
+
+
+def test_a_lost_run_leaves_the_other_environments_decided(folder, results, plant) -> None:
+    both = {"relation": "above", "environments": ["ProbeTarget-v0", "ProbeSign-v0"]}
+    plant("plain", "ppo", noisy(-1.5), 1)
+    plant("plain", "prefpoe", noisy(-1.0), 2)
+    assert judged(folder, results, "ordering", **both).replicated == "replicated"
+    (gone,) = [
+        shard
+        for shard in load_plan(folder).shards("paper", "plain")
+        if (shard.cell.method, shard.cell.environment) == ("prefpoe", "ProbeSign-v0")
+    ]
+    shutil.rmtree(results / "paper" / "toy" / "records" / gone.name)
+    found = judged(folder, results, "ordering", **both)
+    assert found.replicated == "untested"
+    (finding,) = found.findings
+    assert "ProbeTarget-v0 (supported): difference = 0.48" in finding.arithmetic
+    assert "ProbeSign-v0 (untested): ProbeSign-v0 / prefpoe: not recorded" in finding.arithmetic
+    below = judged(folder, results, "ordering", **{**both, "relation": "below"})
+    assert below.replicated == "contradicted"
+
+
 def peaked(height: Callable[[float], float]) -> Score:
     """At the better of two learning rates what `height` says of the clip, a unit less at the other."""
 
@@ -196,9 +251,7 @@ def test_why_a_sweep_answers_nothing(folder, results, plant, write) -> None:
     assert "plain does not vary clip" in said("robustness", experiment="plain")
     plant("swept", "prefpoe", noisy(-1.0))
     plant("swept", "ppo", lambda setting, _: None if setting["clip"] == 0.1 else -1.0)
-    assert "every setting of an arm has a run without a score at clip 0.1" in said("robustness")
-    equal = judged(folder, results, "equivalence", margin=0.1, experiment="swept")
-    assert "has 6 settings of it; a claim is about one" in equal.findings[-1].arithmetic
+    assert "every setting has a run without a score at clip 0.1" in said("robustness")
 
 
 def test_scores_are_what_the_experiment_says(folder, results, plant) -> None:

@@ -47,7 +47,8 @@ def write(plan: Plan, scale: str, experiment: str, folder: Path, lost: Sequence[
             diverges = here == DIVERGES and member.seed == shard.members[0].seed
             status = "missing" if missing else "diverged" if diverges else "done"
             score = height if status == "done" else np.nan
-            row = dict.fromkeys(("score", "training_return", "auc", "episode_std"), score)
+            measures = ("score", "training_return", "auc", "training_auc", "training_score")
+            row = dict.fromkeys((*measures, "episode_std"), score)
             row |= {"steps": cell.steps, "episodes": 1, "status": status}
             scores.append({**who, **row, "diverged_at": cell.steps / 2 if diverges else np.nan})
             if not missing:

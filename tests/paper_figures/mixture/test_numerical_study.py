@@ -199,7 +199,7 @@ def as_the_paper_says() -> dict[tuple[float, str], Points]:
         low, top = ("interior", 0.5, 0.5, False), ("interior", 1.0, 0.99, False)
         middle = ("interior", 1.0, 0.01, False)
         gaussian = [low, top] if alpha <= 0.2 else [low, middle] if alpha <= 0.3 else [gone]
-        two = ("interior", 1.2, 0.9, True)
+        two = ("interior", 1.2, 0.99 if alpha <= 0.2 else 0.9, True)
         one = [low] * (8 - i) if alpha <= 0.3 else []
         cells[alpha, "gaussian"] = gaussian
         cells[alpha, "gaussian_mixture"] = [two, two, *one] if alpha <= 0.5 else [gone]
@@ -225,7 +225,16 @@ GOOD, BAD = ("interior", 1.3, 0.95, True), ("interior", 1.3, 0.4, False)
     [
         ("figure_1.dominates", (0.26, "gaussian_mixture"), [("interior", 1.2, 0.005, True)]),
         ("figure_1.middle", (0.22, "gaussian"), [("interior", 1.0, 0.98, False)]),
+        ("figure_1.gaussian_at_0_3", (0.3, "gaussian"), [("interior", 1.0, 0.98, False)]),
         ("figure_7.gaussian_shifts", (0.2, "gaussian"), [("interior", 1.0, 0.0, False)]),
+        ("figure_7.gaussian_shifts", (0.26, "gaussian"), [("interior", 1.0, 0.98, False)]),
+        # In the middle and with less reward, but with less entropy too: J − E[r] is 0.
+        ("figure_7.gaussian_shifts", (0.3, "gaussian"), [("interior", 0.05, 0.05, False)]),
+        ("figure_1.mixture_at_0_4", (0.4, "gaussian_mixture"), [("diverged", 2, 0.1, False)]),
+        ("figure_1.mixture_at_0_4", (0.4, "gaussian_mixture"), [("interior", 2, 0.4, True)]),
+        ("appendix_c.difference_shown", (0.45, "gaussian_mixture"), [("interior", 2, 0.005, True)]),
+        ("appendix_c.difference_shown", (0.1, "gaussian_mixture"), [("interior", 2, 0.5, True)]),
+        ("section_6.robust", (0.1, "gaussian_mixture"), [("diverged", 2, 0.1, False)]),
         ("figure_1.optimal_at_0_3", (0.3, "gaussian_mixture"), [GOOD, ("interior", 2, 0.9, False)]),
         ("figure_7.two_modes", (0.05, "gaussian_mixture"), [BAD]),
         ("figure_1.gaussian_none", (0.35, "gaussian"), [BAD]),

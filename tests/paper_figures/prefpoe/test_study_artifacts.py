@@ -103,6 +103,8 @@ def scores(status: dict[tuple[str, int], str]) -> pd.DataFrame:
                     "score": score,
                     "training_return": score,
                     "auc": score,
+                    "training_auc": score,
+                    "training_score": score,
                     "episode_std": 80.0 if end == "done" else np.nan,
                     "episodes": 100 if end == "done" else 0,
                     "status": end,

@@ -67,6 +67,8 @@ def write_experiment(
                     "score": 100.0 + seed if done else np.nan,
                     "training_return": 90.0 + seed if done else np.nan,
                     "auc": np.nan,
+                    "training_auc": np.nan,
+                    "training_score": np.nan,
                     "episode_std": 1.0,
                     "episodes": 100 if done else 0,
                     "status": status,

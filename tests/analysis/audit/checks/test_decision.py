@@ -30,9 +30,39 @@ def test_adjusted_p_values_stand_beside_the_parts() -> None:
     parts = [Part("a", "first", 0.01, 1.0, "x"), Part("b", "second", 0.03, 1.0, "y")]
     found = decide(parts, "a test")
     assert found.arithmetic == (
-        "a: first; b: second; Holm-adjusted p: a 0.02 for and 1 against, b 0.03 for and 1 against"
+        "a (supported): first; b (supported): second; "
+        "Holm-adjusted p: a 0.02 for and 1 against, b 0.03 for and 1 against"
     )
     assert (found.check, found.power) == ("a test", "a: x; b: y")
+
+
+@pytest.mark.parametrize(
+    ("tests", "expected"),
+    [
+        ([(0.01, 1.0), (0.01, 1.0)], "untested"),
+        ([(0.01, 1.0), (0.2, 1.0)], "underpowered"),
+        # Three parts are planned: Holm counts the smallest of their p-values three times.
+        ([(0.01, 1.0), (1.0, 0.016)], "contradicted"),
+        ([(0.01, 1.0), (1.0, 0.018)], "underpowered"),
+    ],
+)
+def test_a_part_without_runs_leaves_the_others_as_they_are(
+    tests: list[tuple[float, float]], expected: str
+) -> None:
+    parts = [Part(f"e{i}", "said", *test, "") for i, test in enumerate(tests)]
+    found = decide(parts, "a test", {"gone": "no runs"})
+    assert found.verdict == expected
+    assert "e0 (supported): said" in found.arithmetic
+    assert "gone (untested): no runs" in found.arithmetic
+    # Whatever the lost part would say, a contradicted claim stays so.
+    if expected == "contradicted":
+        assert verdict(*tests, (0.001, 1.0)) == verdict(*tests, (1.0, 1.0)) == "contradicted"
+
+
+def test_a_lost_environment_counts_as_many_parts_as_it_would_have() -> None:
+    parts = [Part(f"e, x {i}", "", 1.0, p, "") for i, p in enumerate((0.01, 1.0))]
+    assert decide(parts, "a test", {"gone": ""}, each=2).verdict == "contradicted"
+    assert decide(parts, "a test", {"gone": ""}, each=4).verdict == "underpowered"
 
 
 def wrong(means: tuple[float, ...], seed: int, count: int = 1500, n: int = 10) -> dict[str, float]:

@@ -43,6 +43,25 @@ def test_either_side_is_a_welch_test_against_the_scaled_base() -> None:
     assert above.p == pytest.approx(ttest_ind(x, high, alternative="smaller", usevar="unequal")[1])
 
 
+def test_two_mixtures_are_held_against_the_margin_of_a_third_arm() -> None:
+    """x 98, y 103, base 120, each 5 over 25 runs (variance of a mean 1), random play 20, a tenth: margin 10.
+
+    Both ends have variance 1 + 1 + 0.01. Lower: (−5 + 10) / √2.01 = 3.5267; upper (10 + 5) / √2.01 = 10.580;
+    ν = 2.01² / ((1 + 1 + 0.0001) / 24) = 48.48.
+    """
+    arms = Sample(98.0, 5.0, 25), Sample(103.0, 5.0, 25)
+    below, above = sides(*arms, 0.1, RANDOM, Sample(BASE, 5.0, 25))
+    assert below.shift / below.error == pytest.approx(3.5267, abs=1e-4)
+    assert above.shift / above.error == pytest.approx(10.580, abs=1e-3)
+    assert (below.df, above.df) == pytest.approx((48.48, 48.48), abs=0.01)
+    assert (
+        "margin ±10 (10 % of 120 − 20)"
+        in alike("here", *arms, 0.1, RANDOM, Sample(BASE, 5, 25)).said
+    )
+    # With the second arm's own lead over random play for a margin, 8.3, the same runs would be less alike.
+    assert max(side.p for side in sides(*arms, 0.1, RANDOM)) > max(below.p, above.p)
+
+
 def test_with_a_base_that_is_known_it_is_the_textbooks_test() -> None:
     """A base without spread leaves Schuirmann's test of one mean: statsmodels' ttost_mean."""
     x = np.random.default_rng(2).normal(99, 9, 15)

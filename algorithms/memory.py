@@ -1,0 +1,45 @@
+"""How much memory a shard takes, from its specification alone. No torch: the Snakefile plans jobs by it."""
+
+from __future__ import annotations
+
+from algorithms.cell import Shard
+from algorithms.settings import Replayed
+from algorithms.specification import SpecificationError
+
+BASE = 1_000_000_000
+"""Bytes that a shard takes without a replay: torch, networks, environments and what compiles them; 0.7e9 to 0.8e9 were seen."""
+
+
+def row_size(observations: int, actions: int) -> int:
+    """Numbers of one transition: both observations, the action, reward and what follows."""
+    return 2 * observations + actions + 2
+
+
+def replay_shape(shard: Shard) -> tuple[int, int, int]:
+    """Members, transitions of each and numbers of one, all 0 for a method that learns from no replay."""
+    cell, settings = shard.cell, shard.cell.settings
+    if not isinstance(settings, Replayed):
+        return 0, 0, 0
+    capacity = min(settings.buffer_size, cell.steps)
+    return (
+        len(shard.members),
+        capacity,
+        row_size(cell.world.observation_size, cell.world.action.size),
+    )
+
+
+def needed(shard: Shard) -> int:
+    """Bytes that training the shard takes: `BASE` and its replay of float32."""
+    members, capacity, numbers = replay_shape(shard)
+    return BASE + 4 * members * capacity * numbers
+
+
+def require_memory(members: int, capacity: int, numbers: int, available: int) -> None:
+    """Raise SpecificationError, with the arithmetic, unless a replay fits into four fifths of `available` bytes."""
+    wanted = 4 * members * capacity * numbers
+    if wanted > 0.8 * available:
+        raise SpecificationError(
+            f"replay of {members:,} members × {capacity:,} transitions × {numbers} numbers × 4 bytes = "
+            f"{wanted / 1e9:.1f} GB, of which at most four fifths of the available {available / 1e9:.1f} GB may be "
+            "taken; lower members_per_shard or buffer_size"
+        )
