@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
@@ -26,7 +26,7 @@ from pydantic import (
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from algorithms.identity import content_hash
-from algorithms.settings import METHODS, Count, NotNegative, Settings, resolve
+from algorithms.settings import METHODS, Count, NotNegative, Replayed, Settings, resolve
 from algorithms.specification import SpecificationError, Strict, explain, read_yaml
 from algorithms.study import Study, StudyEntry
 from envs.registry import ENVIRONMENTS, Environment
@@ -158,6 +158,22 @@ class Cell:
         }
 
 
+def _exact_critic(method: str, settings: Settings, environment: str) -> None:
+    """Raise SpecificationError where a critic is to be exact that does not know what the environment pays."""
+    if not isinstance(settings, Replayed) or getattr(settings, "critic", "learned") != "exact":
+        return
+    known = [
+        name
+        for name, world in ENVIRONMENTS.items()
+        if world.bandit and world.drawn_by_member == settings.knows_drawn
+    ]
+    if environment not in known:
+        raise SpecificationError(
+            f"settings of {method}: critic: 'exact' needs a bandit that it knows, which {environment} is not; "
+            f"allowed: {', '.join(known)}"
+        )
+
+
 def make_cell(
     method: str,
     environment: str,
@@ -182,12 +198,7 @@ def make_cell(
         settings = resolve(method, {**overrides, **levels})
     except ValidationError as error:
         raise SpecificationError(explain(error, f"settings of {method}")) from error
-    if getattr(settings, "critic", "learned") == "exact" and not ENVIRONMENTS[environment].bandit:
-        bandits = [name for name, world in ENVIRONMENTS.items() if world.bandit]
-        raise SpecificationError(
-            f"settings of {method}: critic: 'exact' needs a bandit, which {environment} is not; "
-            f"allowed: {', '.join(bandits)}"
-        )
+    _exact_critic(method, settings, environment)
     cell = Cell(method, environment, settings, steps, protocol, levels)
     if cell.iterations < 1:
         raise SpecificationError(
@@ -200,7 +211,7 @@ def make_cell(
     return cell
 
 
-@lru_cache(maxsize=None)
+@cache
 def _require_in_range(settings: Settings, changes: tuple[tuple[str, float], ...]) -> None:
     """Raise ValidationError unless `settings` may be changed so. A plan asks the same of every environment and scale."""
     type(settings).model_validate({**settings.model_dump(), **dict(changes)})

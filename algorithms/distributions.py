@@ -133,8 +133,10 @@ class Categorical(Expert):
         return cls(torch.log_softmax(logits, -1))
 
     def log_prob(self, action: Tensor) -> Tensor:
-        """Log probability of the integer `action` [B]: [B]."""
-        return self.log_probs.gather(-1, action.unsqueeze(-1)).squeeze(-1)
+        """Log probability of the integer `action` [..., B]: [..., B]."""
+        # Where shapes agree, as they do in rollouts, this expands nothing.
+        log_probs = self.log_probs.expand(*action.shape, -1)
+        return log_probs.gather(-1, action.unsqueeze(-1)).squeeze(-1)
 
     def entropy(self) -> Tensor:
         """−Σ p log p in nats: [B]."""

@@ -127,6 +127,9 @@ def _mean(values: Tensor, weights: Tensor) -> Tensor:
 
 
 def _lead(values: Tensor, labels: Labels) -> Tensor:
-    """Of values [M, B], the mean of each state's accepted ones minus that of its rejected ones: [B]."""
+    """Of values [M, B], the mean of each state's accepted ones minus that of its rejected ones: [B].
+
+    NaN where a state lacks one kind: there is nothing to compare.
+    """
     accepted = (labels.accepted * values).sum(0) / labels.accepted.sum(0)
     return accepted - (labels.rejected * values).sum(0) / labels.rejected.sum(0)

@@ -273,7 +273,12 @@ class Replayed(Settings):
     Actions are uniform for `initial_steps`; updates begin once `update_after` steps are made and a batch is stored.
     `target_rate` τ is how far the slow copies move after every `target_period` updates. Returns are of `return_steps` steps
     before the critic's value follows.
+
+    A critic that is `exact`, where a method has it, knows what one kind of bandit pays: those that a member's seed draws
+    (`knows_drawn`), or the functions of envs/native/functions.py.
     """
+
+    knows_drawn: ClassVar[bool] = False
 
     gamma: UnitInterval = 0.99
     target_rate: UnitInterval = 0.005
@@ -337,6 +342,7 @@ class SAC(Replayed):
     """
 
     family: ClassVar[str] = "sac"
+    knows_drawn: ClassVar[bool] = True
 
     critic_learning_rate: Positive = 3e-4
     actor_step_ratio: Positive = 1.0

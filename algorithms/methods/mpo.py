@@ -32,7 +32,7 @@ Policy = DiagonalGaussian | Discretised
 
 _LABELS = {"halves": halves, "extremes": extremes}
 _OUTPUT_SCALE, _LEAST_STD = 1e-4, 1e-6
-_LEAST_DUAL, _DUAL_FLOOR = 1e-8, -18.0
+_LEAST_DUAL, _LEAST_RAW_DUAL = 1e-8, -18.0
 _INITIAL_DUALS = {"temperature": 10.0, "penalty": 10.0, "mean": 10.0, "std": 1000.0, "policy": 3.0}
 
 
@@ -101,7 +101,7 @@ def blocks(settings: MPO, world: Environment) -> dict[str, Block]:
         rates["critic"] = lambda hyper: hyper["learning_rate"]
     if settings.improvement == "mpo":
         rates["duals"] = lambda hyper: hyper["dual_learning_rate"]
-    return {"agent": Block(partial(loss, world=world), rates)}
+    return {"agent": Block(partial(loss, world=world), rates, {"duals": _LEAST_RAW_DUAL})}
 
 
 def followed(settings: MPO) -> tuple[str, ...]:
@@ -216,4 +216,4 @@ def decoupled(policy: Policy, reference: Policy, settings: MPO) -> tuple[Part, .
 
 def positive(dual: Tensor) -> Tensor:
     """A dual variable from what is learnt: softplus, never 0."""
-    return softplus(dual.clamp(min=_DUAL_FLOOR)) + _LEAST_DUAL
+    return softplus(dual) + _LEAST_DUAL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -52,7 +53,11 @@ Loss = Callable[
 
 
 class Block(NamedTuple):
-    """Parameters that one step moves: their loss, and by the name of each group "{group}.…" its step size [P]."""
+    """Parameters that one step moves: their loss, and by the name of each group "{group}.…" its step size [P].
+
+    No step takes the parameters of a group below the value that `least` has for it.
+    """
 
     loss: Loss
     learning_rates: Mapping[str, Callable[[Hyperparameters], Tensor]]
+    least: Mapping[str, float] = MappingProxyType({})

@@ -48,6 +48,9 @@ class OffPolicy(Population):
         self._parts = {
             name: self.layout.part(*block.learning_rates) for name, block in self.blocks.items()
         }
+        # Sizes and bounds are found here, not in what is compiled: a compiler knows no offsets as constants.
+        self._groups = {name: self._groups_of(block) for name, block in self.blocks.items()}
+        self._least = {name: self._least_of(name, block) for name, block in self.blocks.items()}
         self._slow = {name: self.layout.part(name) for name in self.family.followed(self.settings)}
         self._action_keys = self._member_keys(Purpose.ACTION_NOISE)
         self._update_keys = self._member_keys(Purpose.UPDATES)
@@ -112,6 +115,8 @@ class OffPolicy(Population):
         seen = torch.zeros(len(self.shard.members), self.cell.world.observation_size)
         self.explore(learners, seen.to(self.device), self.settings.initial_steps, hyper)
         self.update(learners, replace(replay, count=1), hyper)
+        if self.settings.target_period > 1:
+            self._drift(learners.target, learners.theta, learners.alive, hyper["target_rate"])
 
     def explore(
         self, learners: Learners, observation: Tensor, step: int, hyper: Hyperparameters
@@ -229,19 +234,36 @@ class OffPolicy(Population):
         alive = alive & loss.isfinite() & gradient.isfinite().all(dim=1)
         rate = self._rates(name, hyper)
         after = adam_step(before, gradient, rate, correction, hyper["adam_epsilon"])
+        least = self._least[name]
+        if least is not None:
+            after = after._replace(theta=torch.maximum(after.theta, least.to(after.theta)))
         for old, new in zip(before, after.kept(alive, before), strict=True):
             old.copy_(new)
         return alive, found
+
+    def _groups_of(self, block: Block) -> dict[str, int]:
+        """The groups of parameters of a block and their numbers of columns, in their order."""
+        rates = block.learning_rates
+        groups = sorted(rates, key=lambda group: self.layout.columns(group).start)
+        return {group: sum(self.layout.part(group).sizes) for group in groups}
+
+    def _least_of(self, name: str, block: Block) -> Tensor | None:
+        """The least values of a block's parameters, one a column; None where it has none."""
+        if not block.least:
+            return None
+        columns = [
+            torch.full((size,), block.least.get(group, -torch.inf))
+            for group, size in self._groups[name].items()
+        ]
+        return torch.cat(columns).to(self.device)
 
     def _rates(self, name: str, hyper: Hyperparameters) -> Tensor:
         """The step sizes of a block: [P, 1], or [P, its columns] where its groups have different ones."""
         rates = self.blocks[name].learning_rates
         if len(rates) == 1:
             return next(iter(rates.values()))(hyper).unsqueeze(-1)
-        groups = sorted(rates, key=lambda group: self.layout.columns(group).start)
-        sizes = [sum(self.layout.part(group).sizes) for group in groups]
-        columns = (rates[group](hyper).unsqueeze(-1) for group in groups)
-        return torch.cat([x.expand(-1, n) for x, n in zip(columns, sizes, strict=True)], 1)
+        groups = self._groups[name].items()
+        return torch.cat([rates[g](hyper).unsqueeze(-1).expand(-1, n) for g, n in groups], 1)
 
     def _gradient(
         self,
@@ -276,8 +298,9 @@ class OffPolicy(Population):
 
     def _follow(self, target: Tensor, theta: Tensor, alive: Tensor, rate: Tensor) -> None:
         """Move the slow copies [P, T] towards what they follow, in place, where a member learns."""
-        speed = (rate * alive).unsqueeze(-1)
-        target.copy_(target + speed * (self.targets(theta) - target))
+        speed, latest = (rate * alive).unsqueeze(-1), self.targets(theta)
+        # A copy at rate 1 is exact, which the sum would be up to rounding alone.
+        target.copy_(torch.where(speed == 1, latest, target + speed * (latest - target)))
 
     def _followed(self, slow: Tensor) -> dict[str, Tensor]:
         """The slow copies [T] by the names of the parameters that they follow."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor
 
-from algorithms.distributions import Categorical, DiagonalGaussian
+from algorithms.distributions import Categorical, DiagonalGaussian, Discretised, Distribution
 
 
 def tensor(*values: object) -> Tensor:
@@ -99,6 +99,121 @@ def test_gumbel_max_draws_with_the_right_frequencies() -> None:
     choice = Categorical(torch.from_numpy(np.log(chances)).expand(100_000, 4)).sample(noise)
     counts = np.bincount(choice.numpy(), minlength=4)
     assert stats.chisquare(counts, 100_000 * chances).pvalue > 1e-3
+
+
+def test_a_categorical_values_several_samples_of_each_state() -> None:
+    policy = some_categorical(30, 6, 5)
+    samples = torch.from_numpy(np.random.default_rng(31).integers(5, size=(4, 6)))
+    theirs: Any = torch.distributions.Categorical(logits=policy.log_probs)
+    agree(policy.log_prob(samples), theirs.log_prob(samples))
+
+
+# Bins
+
+
+def some_discretised(seed: int, *shape: int) -> Discretised:
+    return Discretised.from_logits(torch.from_numpy(np.random.default_rng(seed).normal(size=shape)))
+
+
+def bins_of(policy: Discretised) -> Any:
+    choices = torch.distributions.Categorical(logits=policy.log_probs)
+    return torch.distributions.Independent(choices, 1)
+
+
+@pytest.mark.parametrize("bins", [2, 5, 21])
+@pytest.mark.parametrize("shape", [(3,), (7, 2), (2, 5, 1)])
+def test_discretised_agrees_with_torch_distributions(shape: tuple[int, ...], bins: int) -> None:
+    """Three samples of each state; an action is the value of its bin."""
+    policy, other = some_discretised(12, *shape, bins), some_discretised(13, *shape, bins)
+    choice = torch.from_numpy(np.random.default_rng(14).integers(bins, size=(3, *shape)))
+    value = torch.linspace(-1, 1, bins, dtype=torch.float64)
+    agree(policy.log_prob(value[choice]), bins_of(policy).log_prob(choice))
+    agree(policy.entropy(), bins_of(policy).entropy())
+    apart = torch.distributions.kl_divergence(bins_of(policy).base_dist, bins_of(other).base_dist)
+    agree(policy.kl_by_dimension(other), apart)
+    agree(policy.kl(other), apart.sum(-1))
+    agree(policy.mode(), value[bins_of(policy).base_dist.probs.argmax(-1)])
+    assert policy.log_prob(value[choice]).shape == (3, *shape[:-1])
+    assert policy.entropy().shape == policy.kl(other).shape == shape[:-1]
+    noise = torch.from_numpy(np.random.default_rng(15).gumbel(size=(3, *shape, bins)))
+    agree(policy.sample(noise), value[(policy.log_probs + noise).argmax(-1)])
+
+
+def test_an_action_counts_as_the_nearest_bin_and_a_far_one_as_the_end() -> None:
+    """Five bins: −1, −½, 0, ½, 1, with probabilities 1/15 to 5/15."""
+    policy = Discretised(tensor(*np.log(np.arange(1, 6) / 15)).unsqueeze(0))
+    chances = {-7.0: 1, -1.0: 1, -0.76: 1, -0.74: 2, -0.3: 2, -0.2: 3, 0.24: 3, 0.26: 4, 9.0: 5}
+    for action, expected in chances.items():
+        assert float(policy.log_prob(tensor(action)).exp()) == pytest.approx(expected / 15)
+    assert policy.mode().tolist() == [1.0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("bins", [2, 3, 21, 51])
+def test_a_sampled_value_lies_in_its_own_bin(bins: int, dtype: torch.dtype) -> None:
+    policy = Discretised.from_logits(torch.linspace(-2, 2, bins, dtype=dtype).unsqueeze(0))
+    noise = torch.full((bins, 1, bins), -torch.inf, dtype=dtype)
+    noise[torch.arange(bins), 0, torch.arange(bins)] = 0.0
+    torch.testing.assert_close(policy.log_prob(policy.sample(noise)), policy.log_probs[0])
+
+
+def test_bins_are_drawn_with_the_right_frequencies() -> None:
+    """50,000 draws of two independent dimensions, χ² with 24 degrees of freedom over all pairs: 1 in 1,000 fails by chance."""
+    policy = some_discretised(16, 2, 5)
+    noise = torch.from_numpy(np.random.default_rng(17).gumbel(size=(50_000, 2, 5)))
+    drawn = ((policy.sample(noise) + 1) * 2).round().long()
+    counts = np.bincount((5 * drawn[:, 0] + drawn[:, 1]).numpy(), minlength=25)
+    chances = policy.log_probs.exp()
+    expected = 50_000 * (chances[0, :, None] * chances[1]).flatten().numpy()
+    assert stats.chisquare(counts, expected).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "categorical", "discretised"])
+def test_divergences_against_monte_carlo(kind: str) -> None:
+    """Four states, 100,000 samples each, five standard errors; of 12 comparisons, 1 in 140,000 fails by chance."""
+    rng, count = np.random.default_rng(18), 100_000
+    first: Distribution
+    second: Distribution
+    if kind == "gaussian":
+        first, second = some_gaussian(19, 4, 3), some_gaussian(20, 4, 3)
+        noise = rng.normal(size=(count, 4, 3))
+    elif kind == "categorical":
+        first, second = some_categorical(21, 4, 6), some_categorical(22, 4, 6)
+        noise = rng.gumbel(size=(count, 4, 6))
+    else:
+        first, second = some_discretised(23, 4, 2, 6), some_discretised(24, 4, 2, 6)
+        noise = rng.gumbel(size=(count, 4, 2, 6))
+    samples = first.sample(torch.from_numpy(noise))
+    ratio = first.log_prob(samples) - second.log_prob(samples)
+    error = ratio.std(0) / math.sqrt(count)
+    assert error.max() < 0.1
+    assert ((ratio.mean(0) - first.kl(second)).abs() < 5 * error).all()
+    assert (first.kl(second) > 20 * error).all()
+
+
+def test_divergences_of_each_dimension_are_those_of_gaussians_of_one() -> None:
+    first, second = some_gaussian(25, 7, 3), some_gaussian(26, 7, 3)
+    apart = first.kl_by_dimension(second)
+    assert apart.shape == (7, 3)
+    for axis in range(3):
+        one, other = (
+            DiagonalGaussian(x.mean[:, axis : axis + 1], x.std[:, axis : axis + 1])
+            for x in (first, second)
+        )
+        agree(
+            apart[:, axis], torch.distributions.kl_divergence(independent(one), independent(other))
+        )
+    agree(first.kl(second), apart.sum(-1))
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "discretised"])
+def test_a_constant_has_no_gradient(kind: str) -> None:
+    raw = torch.ones(2, 3).double().requires_grad_()
+    policy = (
+        DiagonalGaussian(raw, raw.exp()) if kind == "gaussian" else Discretised.from_logits(raw)
+    )
+    assert policy.entropy().requires_grad
+    assert not policy.detach().entropy().requires_grad
 
 
 # Fusion
