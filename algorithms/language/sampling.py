@@ -37,11 +37,11 @@ def sample(
     rows = len(prompts.tokens)
     tokens, real = prompts.tokens.repeat(count, 1), prompts.real.repeat(count, 1)
     going = torch.ones_like(real[:, -1])
-    fed, past = tokens, None
+    fed, cache = tokens, None
     for _ in range(longest):
         given = {"attention_mask": real.long(), "position_ids": positions(real)[:, -fed.shape[1] :]}
-        done = model(input_ids=fed, past_key_values=past, use_cache=True, **given)
-        past = done.past_key_values
+        done = model(input_ids=fed, cache=cache, use_cache=True, **given)
+        cache = done.cache
         drawn = torch.multinomial(done.logits[:, -1].float().softmax(-1), 1, generator=random)
         fed = drawn.where(going.unsqueeze(-1), torch.full_like(drawn, pad))
         tokens, real = torch.cat([tokens, fed], -1), torch.cat([real, going.unsqueeze(-1)], -1)

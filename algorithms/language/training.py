@@ -87,7 +87,7 @@ def improve(
         loss = IMPROVEMENTS[arm.improvement](moving, held, here, given, alpha, beta) * share
         loss.backward()
         with torch.no_grad():
-            found = (loss, share * held.kl(moving).mean(), share * held.entropy())
+            found = (loss.detach(), share * held.kl(moving).mean(), share * held.entropy())
         totals = {name: totals[name] + float(value) for name, value in zip(totals, found, strict=True)}
     norm = torch.nn.utils.clip_grad_norm_(policy.parameters(), settings.largest_gradient)
     if math.isfinite(totals["loss"]) and torch.isfinite(norm):
