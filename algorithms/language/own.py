@@ -44,6 +44,7 @@ def untrained(settings: OwnModel) -> Language:
         bos_token_id=None,
         eos_token_id=splitting.eos_token_id,
         pad_token_id=splitting.pad_token_id,
+        initializer_range=settings.width**-0.5,
         **dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0),
     )
     with torch.random.fork_rng(devices=[]):
