@@ -15,11 +15,24 @@ from collections.abc import Sequence
 
 import numpy as np
 
-NOUNS = tuple("cat dog bird horse child teacher river garden song story city house".split())
-GOOD = tuple("kind bright gentle brave clever happy".split())
-BAD = tuple("cruel dull rude lazy noisy bitter".split())
-PLAIN = tuple("small old tall young quiet red".split())
-VERBS = tuple("sleeps waits moves grows stays sings".split())
+NOUNS = (
+    "cat",
+    "dog",
+    "bird",
+    "horse",
+    "child",
+    "teacher",
+    "river",
+    "garden",
+    "song",
+    "story",
+    "city",
+    "house",
+)
+GOOD = ("kind", "bright", "gentle", "brave", "clever", "happy")
+BAD = ("cruel", "dull", "rude", "lazy", "noisy", "bitter")
+PLAIN = ("small", "old", "tall", "young", "quiet", "red")
+VERBS = ("sleeps", "waits", "moves", "grows", "stays", "sings")
 OPENINGS = ("describe the", "tell me about the", "what of the", "say something of the")
 ASK = ":"
 STOP = "."
@@ -79,9 +92,17 @@ def _sentence(noun: str, random: np.random.Generator) -> list[str]:
     subject = noun if random.random() < ON_TOPIC else str(random.choice(NOUNS))
     before = [_adjective(random) for _ in range(min(random.geometric(0.6) - 1, 3))]
     is_so = ["is", *(["very"] if random.random() < 0.2 else []), _adjective(random)]
-    others = [word for _ in range(min(random.geometric(0.6) - 1, 2)) for word in ("and", _adjective(random))]
+    others = [
+        word
+        for _ in range(min(random.geometric(0.6) - 1, 2))
+        for word in ("and", _adjective(random))
+    ]
     start = ["the", *before, subject]
-    forms = ([*start, *is_so, *others[:2]], [*start, str(random.choice(VERBS))], ["it", *is_so, *others])
+    forms = (
+        [*start, *is_so, *others[:2]],
+        [*start, str(random.choice(VERBS))],
+        ["it", *is_so, *others],
+    )
     words = [*forms[random.integers(3)], STOP]
     return [word for word in words for _ in range(1 + (random.random() < STUTTER))]
 
@@ -108,7 +129,9 @@ def merit(prompts: Sequence[str], answers: Sequence[str]) -> list[float]:
     adjective [and adjective, up to twice].", which is about what the last sentence was about (the prompt's noun at the
     start), as long as no adjective stands twice in the sentence. Words after the last full stop are in no sentence.
     """
-    return [_merit(topic(prompt), text.split()) for prompt, text in zip(prompts, answers, strict=True)]
+    return [
+        _merit(topic(prompt), text.split()) for prompt, text in zip(prompts, answers, strict=True)
+    ]
 
 
 def _merit(noun: str, words: Sequence[str]) -> float:

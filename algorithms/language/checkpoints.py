@@ -5,7 +5,6 @@ Whatever is wrong with a checkpoint, its tokenizer or a file of prompts is one S
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,7 +47,9 @@ class Language:
 
     def encode(self, prompts: Sequence[str]) -> Prompts:
         """Prompts as tokens."""
-        return padded([self.tokenizer(text)["input_ids"] for text in prompts], self.pad, self.model.device)
+        return padded(
+            [self.tokenizer(text)["input_ids"] for text in prompts], self.pad, self.model.device
+        )
 
     def decode(self, responses: Responses) -> list[list[str]]:
         """Responses as text: M lists of B."""
@@ -82,7 +83,9 @@ def load_language(folder: Path, device: torch.device) -> Language:
         model = transformers.AutoModelForCausalLM.from_pretrained(folder, **_SAFELY)
     tokenizer = _load_tokenizer(folder, model)
     if tokenizer.eos_token_id is None:
-        raise SpecificationError(f"{folder}: the tokenizer has no end of sequence (eos_token); a response could not end")
+        raise SpecificationError(
+            f"{folder}: the tokenizer has no end of sequence (eos_token); a response could not end"
+        )
     return Language(_still(model, device), tokenizer)
 
 
@@ -100,7 +103,9 @@ def load_reward(folder: Path, device: torch.device) -> RewardModel:
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     if tokenizer.pad_token_id is None:
-        raise SpecificationError(f"{folder}: the tokenizer can neither pad (pad_token) nor end (eos_token) a text")
+        raise SpecificationError(
+            f"{folder}: the tokenizer can neither pad (pad_token) nor end (eos_token) a text"
+        )
     model.config.pad_token_id = tokenizer.pad_token_id
     return RewardModel(_still(model, device), tokenizer)
 
@@ -118,7 +123,9 @@ class RewardModel:
         texts = [f"{prompt} {text}" for prompt, text in zip(prompts, answers, strict=True)]
         scores: list[float] = []
         for start in range(0, len(texts), REWARD_BATCH):
-            given = self.tokenizer(texts[start : start + REWARD_BATCH], padding=True, return_tensors="pt")
+            given = self.tokenizer(
+                texts[start : start + REWARD_BATCH], padding=True, return_tensors="pt"
+            )
             names = ("input_ids", "attention_mask")
             passed = {name: given[name].to(self.model.device) for name in names}
             scores += self.model(**passed).logits[:, 0].tolist()
@@ -157,17 +164,28 @@ def checksums(folder: Path) -> dict[str, str]:
     return {path.name: sha256(path) for path in sorted(folder.glob("*.safetensors"))}
 
 
-_SAFELY = {"local_files_only": True, "use_safetensors": True, "trust_remote_code": False, "dtype": torch.float32}
+_SAFELY = {
+    "local_files_only": True,
+    "use_safetensors": True,
+    "trust_remote_code": False,
+    "dtype": torch.float32,
+}
 
 
 def _require_safetensors(folder: Path) -> None:
     if not folder.is_dir():
-        raise SpecificationError(f"{folder}: there is no such folder; a checkpoint is a local folder, nothing is downloaded")
+        raise SpecificationError(
+            f"{folder}: there is no such folder; a checkpoint is a local folder, nothing is downloaded"
+        )
     if not (folder / "config.json").is_file():
-        raise SpecificationError(f"{folder}: has no config.json; it is no checkpoint of transformers")
+        raise SpecificationError(
+            f"{folder}: has no config.json; it is no checkpoint of transformers"
+        )
     if any(folder.glob("*.safetensors")):
         return
-    pickled = [path.name for kind in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in folder.glob(kind)]
+    pickled = [
+        path.name for kind in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in folder.glob(kind)
+    ]
     if pickled:
         raise SpecificationError(
             f"{folder}: its weights are pickled only ({pickled[0]}), which can run anybody's code; allowed: safetensors"
@@ -201,4 +219,6 @@ def _one_line(folder: Path) -> Iterator[None]:
         yield
     except Exception as error:  # it raises OSError, ValueError, KeyError, RuntimeError, SafetensorError and its own
         reason = " ".join(str(error).split())[:300]
-        raise SpecificationError(f"{folder}: cannot be loaded: {reason or type(error).__name__}") from error
+        raise SpecificationError(
+            f"{folder}: cannot be loaded: {reason or type(error).__name__}"
+        ) from error

@@ -15,6 +15,7 @@ from envs import sentences
 
 END, PAD, UNKNOWN = "<end>", "<pad>", "<unknown>"
 CONTEXT = 64
+WARM_UP = 50
 
 
 def tokenizer() -> Any:
@@ -60,6 +61,8 @@ def own_model(settings: OwnModel, device: torch.device) -> Language:
     optimiser = torch.optim.Adam(language.model.parameters(), settings.learning_rate)
     asked = [*sentences.prompts(held_out=False), *sentences.prompts(held_out=True)]
     for update in range(settings.updates):
+        for group in optimiser.param_groups:
+            group["lr"] = settings.learning_rate * schedule(update, settings.updates)
         random = stream(settings.seed, Purpose.UPDATES, update)
         chosen = [asked[i] for i in random.integers(len(asked), size=settings.batch)]
         texts = [f"{prompt} {sentences.answer(prompt, random)} {END}" for prompt in chosen]
@@ -67,6 +70,11 @@ def own_model(settings: OwnModel, device: torch.device) -> Language:
         text_loss(language, texts).backward()
         optimiser.step()
     return language
+
+
+def schedule(update: int, updates: int) -> float:
+    """The share of the learning rate at an update: rises over WARM_UP updates, and falls linearly to 0."""
+    return min(1.0, (update + 1) / WARM_UP) * (1 - update / updates)
 
 
 def text_loss(language: Language, texts: list[str]) -> torch.Tensor:

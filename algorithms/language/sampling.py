@@ -28,7 +28,13 @@ def padded(prompts: Sequence[Sequence[int]], pad: int, device: torch.device) -> 
 
 @torch.no_grad()
 def sample(
-    model: Model, prompts: Prompts, count: int, longest: int, ends: int, pad: int, random: torch.Generator
+    model: Model,
+    prompts: Prompts,
+    count: int,
+    longest: int,
+    ends: int,
+    pad: int,
+    random: torch.Generator,
 ) -> Responses:
     """`count` responses to each prompt, of `longest` tokens at most; a response is over after the token `ends`.
 

@@ -38,7 +38,9 @@ class Task:
     held_out: Sequence[str]
     sources: Mapping[str, str]
 
-    def scores(self, prompts: Sequence[str], answers: Sequence[Sequence[str]]) -> tuple[Tensor, Tensor]:
+    def scores(
+        self, prompts: Sequence[str], answers: Sequence[Sequence[str]]
+    ) -> tuple[Tensor, Tensor]:
         """Reward and the judge's score, NaN without a judge, of M answers to each of B prompts: both [M, B]."""
         told = [prompt for _ in answers for prompt in prompts]
         said = [text for row in answers for text in row]

@@ -50,7 +50,16 @@ def train(task: Task, arm: Arm, settings: Training, seed: int) -> Run:
         if update % settings.renewal == 0:
             reference.load_state_dict(policy.state_dict())
         asked = draw_prompts(task.prompts, settings.prompts, seed, update)
-        responses = answers_to(task.base, reference, asked, settings, settings.responses, seed, Purpose.ACTION_NOISE, update)
+        responses = answers_to(
+            task.base,
+            reference,
+            asked,
+            settings,
+            settings.responses,
+            seed,
+            Purpose.ACTION_NOISE,
+            update,
+        )
         said = task.base.decode(responses)
         rewards, scores = task.scores(asked, said)
         labels = Labels(*(each.to(policy.device) for each in LABELS[arm.labels](rewards)))
@@ -66,7 +75,12 @@ def train(task: Task, arm: Arm, settings: Training, seed: int) -> Run:
 
 
 def improve(
-    policy: Model, reference: Model, responses: Responses, labels: Labels, arm: Arm, optimiser: torch.optim.Optimizer,
+    policy: Model,
+    reference: Model,
+    responses: Responses,
+    labels: Labels,
+    arm: Arm,
+    optimiser: torch.optim.Optimizer,
     settings: Training,
 ) -> dict[str, float]:
     """One update on all responses, in as many passes as memory asks for: loss, norm of the gradient, KL and entropy.
@@ -88,7 +102,9 @@ def improve(
         loss.backward()
         with torch.no_grad():
             found = (loss.detach(), share * held.kl(moving).mean(), share * held.entropy())
-        totals = {name: totals[name] + float(value) for name, value in zip(totals, found, strict=True)}
+        totals = {
+            name: totals[name] + float(value) for name, value in zip(totals, found, strict=True)
+        }
     norm = torch.nn.utils.clip_grad_norm_(policy.parameters(), settings.largest_gradient)
     if math.isfinite(totals["loss"]) and torch.isfinite(norm):
         optimiser.step()
@@ -118,7 +134,9 @@ class Evaluation:
         )
         for i in range(min(EXAMPLES, len(self.asked))):
             each = {"prompt": self.asked[i], "answer": said[0][i]}
-            run.examples.append({"step": step, **each, "reward": float(rewards[0, i]), "score": float(scores[0, i])})
+            run.examples.append(
+                {"step": step, **each, "reward": float(rewards[0, i]), "score": float(scores[0, i])}
+            )
 
     @torch.no_grad()
     def _distance(self, policy: Model, responses: Responses) -> dict[str, float]:
@@ -132,15 +150,33 @@ class Evaluation:
         return {"kl_base": kl, "entropy": entropy}
 
     def _answers(self, model: Model, index: int) -> Responses:
-        return answers_to(self.task.base, model, self.asked, self.settings, 1, self.seed, Purpose.EVALUATION_ENVIRONMENT, index)
+        return answers_to(
+            self.task.base,
+            model,
+            self.asked,
+            self.settings,
+            1,
+            self.seed,
+            Purpose.EVALUATION_ENVIRONMENT,
+            index,
+        )
 
 
 def answers_to(
-    base: Language, model: Model, asked: Sequence[str], settings: Training, count: int, seed: int, purpose: Purpose, index: int
+    base: Language,
+    model: Model,
+    asked: Sequence[str],
+    settings: Training,
+    count: int,
+    seed: int,
+    purpose: Purpose,
+    index: int,
 ) -> Responses:
     """`count` responses of `model` to each prompt, from the stream of a seed, purpose and index."""
     random = torch.Generator(model.device).manual_seed(words(seed, purpose, index, 1)[0])
-    return sample(model, base.encode(asked), count, settings.response_tokens, base.ends, base.pad, random)
+    return sample(
+        model, base.encode(asked), count, settings.response_tokens, base.ends, base.pad, random
+    )
 
 
 def draw_prompts(prompts: Sequence[str], count: int, seed: int, update: int) -> list[str]:

@@ -63,7 +63,10 @@ def run(about: Study, settings: Language, read: Sequence[Read]) -> Mapping[str, 
         rows["curves"] += [{**who, **row} for row in averaged(done.updates, seed, settings)]
         rows["evaluations"] += [{**who, **row} for row in done.evaluations]
         rows["examples"] += [{**who, **row} for row in done.examples]
-        print(f"{method}, β = {arm.beta:g}, seed {seed}: {done.status} after {updates} updates", flush=True)
+        print(
+            f"{method}, β = {arm.beta:g}, seed {seed}: {done.status} after {updates} updates",
+            flush=True,
+        )
     return {
         name: pd.DataFrame(rows[name], columns=list(columns)).astype(columns)
         for name, columns in TABLES.items()
