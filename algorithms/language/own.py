@@ -67,7 +67,7 @@ def own_model(settings: OwnModel, device: torch.device) -> Language:
         chosen = [asked[i] for i in random.integers(len(asked), size=settings.batch)]
         texts = [f"{prompt} {sentences.answer(prompt, random)} {END}" for prompt in chosen]
         optimiser.zero_grad()
-        text_loss(language, texts).backward()
+        text_loss(language, texts).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     return language
 

@@ -54,5 +54,5 @@ def sample(
         going = going & (fed[:, 0] != ends)
         if not going.any():
             break
-    shape = (count, rows)
-    return Responses(tokens.unflatten(0, shape), real.unflatten(0, shape), prompts.tokens.shape[1])
+    shape = (count, rows, -1)
+    return Responses(tokens.view(shape), real.view(shape), prompts.tokens.shape[1])

@@ -44,7 +44,8 @@ class Training(Strict):
     the last `held_out` are for evaluation. Our own scores know only our own prompts.
 
     `prompts` are drawn for each of `updates`, with `responses` each of `response_tokens` at most, sampled from the
-    reference, which becomes the policy every `renewal` updates. `prompts_at_once` cuts an update's passes into parts that fit
+    reference, which becomes the policy every `renewal` updates; those of `sampled_together`
+    updates are sampled side by side. `prompts_at_once` cuts an update's passes into parts that fit
     into memory, which changes it by rounding only. Tables have `rows` times of training, and
     `evaluations` besides the one before it, of `evaluated` responses to held-out prompts.
     """
@@ -59,6 +60,7 @@ class Training(Strict):
     responses: Annotated[int, Field(ge=2)] = 4
     response_tokens: Count
     renewal: Count
+    sampled_together: Count = 1
     learning_rate: Positive
     largest_gradient: Positive = 1.0
     prompts_at_once: Count | None = None
@@ -85,4 +87,9 @@ class Training(Strict):
         for name, value in (("rows", self.rows), ("evaluations", self.evaluations)):
             if self.updates % value:
                 raise ValueError(f"{name} must divide updates = {self.updates} (got {value})")
+        for name, value in (("renewal", self.renewal), ("updates", self.updates)):
+            if value % self.sampled_together:
+                raise ValueError(
+                    f"sampled_together must divide {name} = {value} (got {self.sampled_together})"
+                )
         return self

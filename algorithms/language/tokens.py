@@ -89,4 +89,4 @@ def _log_probs(model: Model, responses: Responses) -> Tensor:
     given = {"attention_mask": real.long(), "position_ids": positions(real)}
     logits = model(input_ids=tokens, use_cache=False, **given).logits
     before = logits[:, responses.start - 1 : -1].float()
-    return torch.log_softmax(before, -1).unflatten(0, responses.tokens.shape[:2])
+    return torch.log_softmax(before, -1).view(*responses.tokens.shape[:2], *before.shape[1:])

@@ -10,7 +10,7 @@ import copy
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -49,29 +49,48 @@ def train(task: Task, arm: Arm, settings: Training, seed: int) -> Run:
     for update in range(settings.updates):
         if update % settings.renewal == 0:
             reference.load_state_dict(policy.state_dict())
-        asked = draw_prompts(task.prompts, settings.prompts, seed, update)
-        responses = answers_to(
-            task.base,
-            reference,
-            asked,
-            settings,
-            settings.responses,
-            seed,
-            Purpose.ACTION_NOISE,
-            update,
-        )
-        said = task.base.decode(responses)
-        rewards, scores = task.scores(asked, said)
-        labels = Labels(*(each.to(policy.device) for each in LABELS[arm.labels](rewards)))
-        learnt = improve(policy, reference, responses, labels, arm, optimiser, settings)
-        seen = {"reward": mean(rewards), "score": mean(scores), **described(responses, said)}
-        run.updates.append({"step": update + 1, **seen, **learnt})
+        if update % settings.sampled_together == 0:
+            sampled = collect(task, reference, settings, seed, update)
+        batch = sampled[update % settings.sampled_together]
+        labels = Labels(*(each.to(policy.device) for each in LABELS[arm.labels](batch.rewards)))
+        learnt = improve(policy, reference, batch.responses, labels, arm, optimiser, settings)
+        run.updates.append({"step": update + 1, **batch.seen, **learnt})
         if not math.isfinite(learnt["loss"] + learnt["gradient_norm"]):
             run.status = "diverged"
             break
         if (update + 1) % (settings.updates // settings.evaluations) == 0:
             judged.add(run, policy, update + 1)
     return run
+
+
+class Batch(NamedTuple):
+    """What one update learns from: responses, their rewards [M, B], and what is reported of them."""
+
+    responses: Responses
+    rewards: Tensor
+    seen: dict[str, float]
+
+
+def collect(
+    task: Task, reference: Model, settings: Training, seed: int, update: int
+) -> list[Batch]:
+    """Batches of the next `sampled_together` updates, sampled side by side."""
+    count = settings.prompts
+    asked = [
+        prompt
+        for each in range(update, update + settings.sampled_together)
+        for prompt in draw_prompts(task.prompts, count, seed, each)
+    ]
+    who = (settings.responses, seed, Purpose.ACTION_NOISE, update)
+    responses = answers_to(task.base, reference, asked, settings, *who)
+    said = task.base.decode(responses)
+    rewards, scores = task.scores(asked, said)
+    batches = []
+    for part in parts(len(asked), count):
+        own, texts = responses.of_prompts(part), [row[part] for row in said]
+        means = {"reward": mean(rewards[:, part]), "score": mean(scores[:, part])}
+        batches.append(Batch(own, rewards[:, part], {**means, **described(own, texts)}))
+    return batches
 
 
 def improve(
@@ -99,7 +118,7 @@ def improve(
         given = Labels(*(each[:, part] for each in labels))
         share = here.tokens.shape[1] / count
         loss = IMPROVEMENTS[arm.improvement](moving, held, here, given, alpha, beta) * share
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
             found = (loss.detach(), share * held.kl(moving).mean(), share * held.entropy())
         totals = {

@@ -99,7 +99,8 @@ def read(layout: Layout, request: Request) -> Drawn:
     if record is None:
         empty = pd.DataFrame(columns=columns)
         return Drawn(empty, means(empty), pd.DataFrame(columns=["arm", "seed", "status"]))
-    parts, ends = [], []
+    parts: list[pd.DataFrame] = []
+    ends: list[pd.DataFrame] = []
     for panel in layout.panels:
         for table, kept in ((panel.table, parts), ("runs", ends)):
             rows = record.table(table)
