@@ -21,7 +21,7 @@ from paper_figures.pmpo.studies import Language
 from paper_figures.style import LineStyle
 
 STUDY = "language"
-PANEL_HEIGHT = 1.5
+PANEL_HEIGHT = 1.35
 OURS = "A small model and task of our own, not the paper's: nothing here answers its claims."
 THEIRS = "The model, reward and prompts of the settings, not the paper's: nothing here answers its claims."
 
@@ -87,6 +87,7 @@ def render(layout: Layout, request: Request) -> None:
         panels = drawing.subplots(len(layout.panels), 1, squeeze=False)[:, 0]
         for axes, letter, panel in zip(panels, string.ascii_lowercase, layout.panels, strict=False):
             draw_panel(axes, letter, panel, layout, drawn, settings)
+        panels[-1].set_xlabel("learner steps", labelpad=1.5)
         style.corner_note(drawing, f"scale {request.scale}")
         legend(drawing, layout, drawn, settings, request)
         style.save(drawing, request.output)
@@ -121,7 +122,6 @@ def draw_panel(
     shown = where(drawn.means, environment=panel.title)
     style.panel_title(axes, letter, panel.title, counts(shown))
     axes.set_xlim(0, settings.updates)
-    axes.set_xlabel("learner steps", labelpad=1.5)
     axes.set_ylabel(panel.axis, labelpad=2)
     if shown.empty:
         axes.set_yticks([])
