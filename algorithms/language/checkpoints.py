@@ -5,6 +5,7 @@ Whatever is wrong with a checkpoint, its tokenizer or a file of prompts is one S
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -81,6 +82,12 @@ def load_language(folder: Path, device: torch.device) -> Language:
     _require_safetensors(folder)
     with _one_line(folder):
         model = transformers.AutoModelForCausalLM.from_pretrained(folder, **_SAFELY)
+    missing = [name for name in _TAKEN if name not in inspect.signature(model.forward).parameters]
+    if missing:
+        raise SpecificationError(
+            f"{folder}: models of the type {model.config.model_type} do not take {', '.join(missing)}; prompts of different "
+            "lengths could not be sampled from side by side"
+        )
     tokenizer = _load_tokenizer(folder, model)
     if tokenizer.eos_token_id is None:
         raise SpecificationError(
@@ -164,6 +171,8 @@ def checksums(folder: Path) -> dict[str, str]:
     return {path.name: sha256(path) for path in sorted(folder.glob("*.safetensors"))}
 
 
+_TAKEN = ("attention_mask", "position_ids", "cache")
+"""What sampling gives a causal model."""
 _SAFELY = {
     "local_files_only": True,
     "use_safetensors": True,

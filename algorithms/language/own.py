@@ -19,7 +19,8 @@ WARM_UP = 50
 
 
 def tokenizer() -> Any:
-    """Whole words, split at spaces."""
+    """Whole words, split at spaces. Raises SpecificationError without the library."""
+    fast = library().PreTrainedTokenizerFast
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
     from tokenizers.pre_tokenizers import WhitespaceSplit
@@ -28,9 +29,7 @@ def tokenizer() -> Any:
     splitting = Tokenizer(WordLevel(known, unk_token=UNKNOWN))
     splitting.pre_tokenizer = WhitespaceSplit()
     special = {"pad_token": PAD, "eos_token": END, "unk_token": UNKNOWN}
-    return library().PreTrainedTokenizerFast(
-        tokenizer_object=splitting, clean_up_tokenization_spaces=False, **special
-    )
+    return fast(tokenizer_object=splitting, clean_up_tokenization_spaces=False, **special)
 
 
 def untrained(settings: OwnModel) -> Language:

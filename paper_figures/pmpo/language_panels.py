@@ -165,11 +165,16 @@ def legend(
     }
     handles = [Line2D([], [], color=look.colour, ls=look.dashes) for look in layout.arms.values()]
     labels = [f"{name}†" if name in lost else name for name in layout.arms]
-    own = isinstance(settings.model, OwnModel) and settings.reward == PROGRAMMATIC
     parts = [
-        f"{request.scale_words}. {OURS if own else THEIRS}",
+        f"{request.scale_words}. {explained(settings)}",
         layout.note,
         f"Thick: mean over seeds; band: its 95\u00a0% bootstrap interval (from {BAND_SEEDS} seeds on); thin: seeds.",
         "†: a seed diverged (×)." if lost else "",
     ]
     style.legend_below(drawing, handles, labels, " ".join(part for part in parts if part))
+
+
+def explained(settings: Language) -> str:
+    """Whose model and task it is."""
+    own = isinstance(settings.model, OwnModel) and settings.reward == PROGRAMMATIC
+    return OURS if own else THEIRS

@@ -161,6 +161,7 @@ def test_what_stands_at_padding_changes_nothing(make: Callable[[int], Any]) -> N
     )
 
 
+@torch.no_grad()
 def test_probabilities_of_all_responses_add_up_to_one() -> None:
     answers = whole_responses()
     responses = lay_out([[2]], [[each] for each in answers])
@@ -298,6 +299,7 @@ def test_samples_are_reproducible_and_laid_out_as_their_masks_say() -> None:
         assert first.counted[m, b].tolist() == [True] * len(kept) + [False] * (LONGEST - len(kept))
 
 
+@torch.no_grad()
 def test_samples_are_distributed_as_the_model_says(make: Callable[[int], Any]) -> None:
     """χ² of 3,000 responses to each of two prompts of different lengths; each test errs once in a thousand."""
     model, answers, count = make(0), whole_responses(), 3000
@@ -671,6 +673,44 @@ def test_our_own_model_repeats_and_leaves_the_global_stream(
 def test_without_the_library_there_is_one_line_that_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(SpecificationError, match=r"not installed; pip install .*\[language\]"):
-        checkpoints.library()
+    for name in ("transformers", "tokenizers"):
+        monkeypatch.setitem(sys.modules, name, None)
+    for needing in (checkpoints.library, lambda: own_model(OWN, CPU)):
+        with pytest.raises(SpecificationError, match=r"not installed; pip install .*\[language\]"):
+            needing()
+
+
+def test_a_model_that_cannot_be_padded_is_refused(tmp_path: Path) -> None:
+    """Bloom has no positions that could be given to it."""
+    config = transformers.BloomConfig(vocab_size=KNOWN, hidden_size=8, n_layer=1, n_head=2)
+    folder = save(tmp_path / "bloom", transformers.BloomForCausalLM(config))
+    with pytest.raises(SpecificationError, match="type bloom do not take position_ids"):
+        checkpoints.load_language(folder, CPU)
+
+
+@pytest.mark.parametrize("kind", ["Gemma2", "Qwen2"])
+def test_other_models_are_sampled_and_passed_alike(kind: str) -> None:
+    """What sampling saw step by step, with what it keeps, is what a pass sees: the same most likely tokens."""
+    torch.manual_seed(0)
+    config = getattr(transformers, f"{kind}Config")(
+        vocab_size=VOCABULARY,
+        hidden_size=8,
+        intermediate_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=4,
+        max_position_embeddings=16,
+        initializer_range=1.0,
+        pad_token_id=1,
+        eos_token_id=END,
+        bos_token_id=None,
+    )
+    model = getattr(transformers, f"{kind}ForCausalLM")(config).eval()
+    with torch.no_grad():
+        responses = drawn(model, PROMPTS, 40, 0)
+        found = TokenPolicy(model, responses).log_prob(responses)
+        for m, b in ((0, 0), (1, 1), (2, 0)):
+            answer = responses.answers[m, b][responses.counted[m, b]].tolist()
+            expected = float(log_prob_by_hand(model, PROMPTS[b], answer))
+            assert float(found[m, b]) == pytest.approx(expected, rel=1e-4, abs=1e-5)

@@ -16,7 +16,14 @@ from algorithms.language.settings import OwnModel
 from analysis.claims import load_claims
 from analysis.paper import load_paper
 from analysis.workflow import read_request
-from paper_figures.pmpo import figure_4, figure_5, figure_6, language, language_panels
+from paper_figures.pmpo import (
+    figure_4,
+    figure_5,
+    figure_6,
+    language,
+    language_panels,
+    table_language,
+)
 from paper_figures.pmpo.studies import Language
 
 pytest.importorskip("transformers", reason="language models need the extra `language`")
@@ -189,11 +196,34 @@ def test_figures_are_drawn_without_a_record(module: Any, draw: Callable[..., Pat
     assert imread(stem.with_suffix(".png")).shape[1] == round(3.25 * 300)
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.NAME)
+@pytest.mark.filterwarnings("error")
+def test_the_table_has_three_times_and_the_words(
+    draw: Callable[..., Path], tables: dict[str, pd.DataFrame]
+) -> None:
+    stem = draw(table_language)
+    values = pd.read_parquet(stem.with_suffix(".parquet"))
+    assert values["method"].tolist() == [name for name in settings("smoke").arms for _ in range(3)]
+    for _, arm in values.groupby("method"):
+        assert arm["when"].tolist() == ["start", "best", "end"]
+        assert arm["score"].iloc[1] >= arm["score"].max()
+    text = stem.with_suffix(".md").read_text(encoding="utf-8")
+    said = pd.read_csv(stem.with_suffix(".csv"), keep_default_na=False)
+    assert len(said) == len(values)
+    first = tables["examples"].iloc[0]
+    assert said["answer"].iloc[0] == first["answer"]
+    assert first["prompt"] in text
+    assert "not the paper's" in text
+    nothing = draw(table_language, there=False)
+    assert pd.read_parquet(nothing.with_suffix(".parquet")).empty
+    assert "not recorded yet" in nothing.with_suffix(".md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("module", [*MODULES, table_language], ids=lambda module: module.NAME)
 @pytest.mark.filterwarnings("error")
 def test_same_record_gives_the_same_bytes(module: Any, draw: Callable[..., Path]) -> None:
     first, second = draw(module), draw(module)
-    for ending in (".parquet", ".csv", ".pdf", ".png"):
+    rendered = (".md", ".tex") if module is table_language else (".pdf", ".png")
+    for ending in (".parquet", ".csv", *rendered):
         assert first.with_suffix(ending).read_bytes() == second.with_suffix(ending).read_bytes()
 
 
