@@ -23,5 +23,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); \
 		ok or sys.exit("error: $(PYTHON) is Python %d.%d; needs 3.11, 3.12 or 3.13 (make PYTHON=python3.12 …)" % sys.version_info[:2])'
 	test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,language]'
 	touch $@

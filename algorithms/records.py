@@ -62,6 +62,8 @@ REPORTED_PACKAGES = (
     "pandas",
     "pyarrow",
 )
+OPTIONAL_PACKAGES = ("transformers",)
+"""Reported where they are installed."""
 CODE = ("algorithms", "envs")
 """The folders whose code trains members."""
 STEP = "step"
@@ -291,10 +293,18 @@ def environment_provenance(code: Sequence[str] = CODE) -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        "versions": {name: metadata.version(name) for name in REPORTED_PACKAGES},
+        "versions": _versions(),
         "commit": _git("rev-parse", "HEAD"),
         "dirty": None if changes is None else bool(changes),
     }
+
+
+def _versions() -> dict[str, str]:
+    versions = {name: metadata.version(name) for name in REPORTED_PACKAGES}
+    for name in OPTIONAL_PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions
 
 
 def _processor() -> str:

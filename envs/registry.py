@@ -416,7 +416,7 @@ _TABLE = (
             "target_pos": 4,
         },
         5,
-        0.0,
+        0.44,
     ),
     _dm_control(
         "QuadrupedWalk-v1",

@@ -123,6 +123,11 @@ TEMPERATURES: dict[float, LineStyle] = {
 }
 """GumbelRep-SGM by its temperature: shades of its colour, the darker the higher."""
 
+BETAS: dict[float, LineStyle] = dict(
+    zip((0.0, 0.5, 1.0, 1.5, 2.0), TEMPERATURES.values(), strict=True)
+)
+"""PMPO by the weight β of its KL term: shades of blue, the darker the higher."""
+
 _OTHERS = (LineStyle(_GREY), LineStyle(_GREY, _DOTTED), LineStyle(_GREY, _DASH_DOT))
 _RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",

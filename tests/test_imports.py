@@ -15,7 +15,7 @@ LAYERS = ("envs", "algorithms", "analysis", "paper_figures")
 FILES = sorted(path for layer in LAYERS for path in (REPOSITORY / layer).rglob("*.py"))
 HEAVY = (
     *("torch", "envpool", "gymnasium", "pandas", "pyarrow", "safetensors"),
-    *("matplotlib", "scipy", "rliable", "rich"),
+    *("matplotlib", "scipy", "rliable", "rich", "transformers"),
 )
 
 
