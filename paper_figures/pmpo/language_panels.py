@@ -146,9 +146,9 @@ def draw_panel(
 
 
 def mark_top(axes: Axes, own: pd.DataFrame, look: LineStyle) -> None:
-    """A circle where the mean is highest, unless that is where it ends."""
-    top = own.loc[own["mean"].idxmax()]
-    if top["step"] < own["step"].max():
+    """A circle where the mean is highest, unless it ends as high."""
+    top, end = own.loc[own["mean"].idxmax()], own.loc[own["step"].idxmax()]
+    if top["mean"] > end["mean"]:
         axes.plot(
             top["step"], top["mean"], "o", color=look.colour, mfc="white", ms=3.6, mew=0.9, zorder=6
         )

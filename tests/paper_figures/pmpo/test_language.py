@@ -258,6 +258,7 @@ def test_a_run_that_ended_early_is_marked_and_its_peak_too(monkeypatch: pytest.M
 
     rows = [("PMPO-AR", s, t, v) for s in (0, 1) for t, v in ((0, 0.5), (3, 0.8), (6, 0.4))]
     rows += [("PMPO-R", 0, t, 0.1 * t) for t in (0, 3, 6)] + [("PMPO-R", 1, 0, 0.1)]
+    rows += [("DPO", 0, t, 0.5) for t in (0, 3, 6)]  # level: no peak
     runs = pd.DataFrame(rows, columns=["arm", "seed", "step", "value"])
     panel = figure_4.LAYOUT.panels[1]
     runs = runs.assign(environment=panel.title)
