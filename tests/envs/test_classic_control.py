@@ -21,13 +21,14 @@ from scipy import stats
 from benchmarks.random_scores import random_returns
 from benchmarks.reference_scores import beam_return, energy, switching_return
 from envs.native import DYNAMICS, batch, playable
+from envs.native.functions import FUNCTIONS
 from envs.native.batch import Batch
 from envs.native.classic_control import Acrobot, wrap
 from envs.pool import Pool
 from envs.registry import ENVIRONMENTS, Continuous
 
 Floats = NDArray[np.float64]
-NAMES = list(DYNAMICS)
+NAMES = [name for name in DYNAMICS if name not in FUNCTIONS]
 BOUND = {"Pendulum": 200.0, "ShapedPendulum": 0.0, "GreedyACPendulum": 1000.0}
 
 
