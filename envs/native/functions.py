@@ -74,4 +74,5 @@ class Minimisation(Dynamics):
 
     def reward(self, state: Tensor, action: Tensor, successor: Tensor, over: Tensor) -> Tensor:
         """−f, [N]."""
-        return -self._function(action.T)
+        # Contiguous, or the order of a sum would depend on how many copies there are.
+        return -self._function(action.T.contiguous())

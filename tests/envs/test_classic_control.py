@@ -21,9 +21,9 @@ from scipy import stats
 from benchmarks.random_scores import random_returns
 from benchmarks.reference_scores import beam_return, energy, switching_return
 from envs.native import DYNAMICS, batch, playable
-from envs.native.functions import FUNCTIONS
 from envs.native.batch import Batch
 from envs.native.classic_control import Acrobot, wrap
+from envs.native.functions import FUNCTIONS
 from envs.pool import Pool
 from envs.registry import ENVIRONMENTS, Continuous
 
