@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from hypothesis import settings
 
 from tests.workflow_runs import Tree, copy_repository
 
+# Before torch is imported, by these processes and those that they start: several workers share the processors.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # No test is about time: a busy machine must not fail one.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
