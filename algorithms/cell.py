@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
@@ -194,7 +194,7 @@ def make_cell(
     return cell
 
 
-@lru_cache(maxsize=None)
+@cache
 def _require_in_range(settings: Settings, changes: tuple[tuple[str, float], ...]) -> None:
     """Raise ValidationError unless `settings` may be changed so. A plan asks the same of every environment and scale."""
     type(settings).model_validate({**settings.model_dump(), **dict(changes)})
