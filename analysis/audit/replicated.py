@@ -137,7 +137,7 @@ def _compared(claim: Claim, cells: Cells) -> Sequence[Replication] | str:
             if isinstance(runs, str):
                 return runs
             arms.append(runs)
-    # Here: it loads rliable, which an audit without records does without.
+    # Here: it loads scipy.stats, which an audit without records does without.
     from analysis.audit.predeclared import compared
 
     return compared(claim, list(zip(arms[::2], arms[1::2], strict=True)))
