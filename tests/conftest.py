@@ -14,6 +14,7 @@ from tests.workflow_runs import CONFIG, Tree, copy_repository
 
 # Before torch is imported, by these processes and those that they start: several workers share the processors.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 # No test is about time: a busy machine must not fail one.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
