@@ -180,7 +180,7 @@ def test_a_checkpoint_without_its_replay_is_refused(tmp_path: Path) -> None:
 
 
 def test_two_processes_train_a_shard_once(tmp_path: Path) -> None:
-    first, second = launch(tmp_path), launch(tmp_path)
+    first, second = (launch(tmp_path, [*COMMAND, "--steps", "1280"]) for _ in range(2))
     assert (first.wait(), second.wait()) == (0, 0)
     assert read_record(record_in(tmp_path)).meta["provenance"]["resumed"] == 0
     assert not list(tmp_path.glob("scratch/*"))
@@ -418,7 +418,7 @@ def test_a_compiler_that_does_not_work_makes_training_eager(
         "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache"),
     }
     paths = ("--records", str(tmp_path / "records"), "--scratch", str(tmp_path / "scratch"))
-    short = ("--steps", "256", "--segments", "1")
+    short = ("--env", "ProbeTarget-v0", "--steps", "256", "--segments", "1")
     command = [*COMMAND, *paths, *short, "--mode", "compiled"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
