@@ -10,7 +10,7 @@ reproduce: $(INSTALLED)
 	$(BIN)/snakemake all
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

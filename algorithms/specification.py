@@ -73,13 +73,13 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
 
     One process parses the same text at the same path once; models are frozen, so who asks again may share it.
     """
-    parsed: Model = _parsed(path, _read_text(path), model)
+    parsed: Model = _parsed(path, read_text(path), model)
     return parsed
 
 
 @lru_cache(maxsize=32)
 def _parsed(path: Path, text: str, model: type[Model]) -> Model:
-    document = _document(path, text)
+    document = parse_document(path, text)
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
@@ -115,10 +115,11 @@ class Document:
 
 def read_document(path: Path) -> Document:
     """The YAML file at `path`. Raises SpecificationError."""
-    return _document(path, _read_text(path))
+    return parse_document(path, read_text(path))
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a file. Raises SpecificationError."""
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
@@ -127,7 +128,8 @@ def _read_text(path: Path) -> str:
         raise SpecificationError(f"{path}: not UTF-8 text: {error.reason}") from error
 
 
-def _document(path: Path, text: str) -> Document:
+def parse_document(path: Path, text: str) -> Document:
+    """The YAML of `text`, which stands at `path`. Raises SpecificationError."""
     loader = _UniqueKeyLoader(text)
     try:
         _require_shallow(text)

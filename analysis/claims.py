@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -28,9 +28,10 @@ from algorithms.specification import (
     SpecificationError,
     Strict,
     explain,
+    parse_document,
     printable,
     problem,
-    read_document,
+    read_text,
 )
 from analysis.reported import Reported, decimals, parse
 
@@ -322,8 +323,16 @@ class Claims(Strict):
 
 
 def read_claims(path: Path) -> Claims:
-    """Read a `claims.yaml`, whosever it is. Raises SpecificationError that lists every problem, a line each."""
-    document = read_document(path)
+    """Read a `claims.yaml`, whosever it is. Raises SpecificationError that lists every problem, a line each.
+
+    One process checks the same text at the same path once; claims are frozen.
+    """
+    return _checked(path, read_text(path))
+
+
+@lru_cache(maxsize=32)
+def _checked(path: Path, text: str) -> Claims:
+    document = parse_document(path, text)
     try:
         entries = Entries.model_validate(document.data)
     except ValidationError as error:

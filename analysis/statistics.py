@@ -24,7 +24,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from rliable import library
 from scipy import optimize, stats
 
 from algorithms.cell import load_plan
@@ -200,6 +199,9 @@ def bootstrap_values(
     """
     if min(len(arm) for arm in arms) < 2:
         return np.empty(0)
+    # Here: it takes long to load, and what only draws resamples nothing.
+    from rliable import library
+
     columns = [arm[:, None] for arm in arms]
     kind = library.StratifiedBootstrap if len(arms) == 1 else library.StratifiedIndependentBootstrap
     with global_seed(generator):

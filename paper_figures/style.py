@@ -160,18 +160,20 @@ def line_styles(methods: Sequence[str]) -> dict[str, LineStyle]:
 def figure(height: float, width: float = COLUMN) -> Iterator[Figure]:
     """A figure `width` × `height` inches large; draw and save inside the block."""
     with matplotlib.rc_context(_RC):
-        yield Figure(figsize=(width, height), layout="constrained")
+        yield Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
 
 
 def save(drawing: Figure, stem: Path) -> None:
     """Write `stem`.pdf and `stem`.png, free of dates and versions.
 
-    Axes stand in the png where they stand in the pdf: arranging them takes as long as drawing them.
+    Axes are arranged once, as the png needs it: while a figure has a layout engine, matplotlib draws it twice for each file.
     """
+    if (arrangement := drawing.get_layout_engine()) is not None:
+        arrangement.execute(drawing)
+        drawing.set_layout_engine(None)
     undated = {"CreationDate": None, "Producer": None, "Creator": None}
     with atomic_path(stem.with_suffix(".pdf")) as path:
         drawing.savefig(path, format="pdf", metadata=undated)
-    drawing.set_layout_engine("none")
     with atomic_path(stem.with_suffix(".png")) as path:
         drawing.savefig(path, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
 

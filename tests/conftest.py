@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -9,8 +10,11 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
-from tests.workflow_runs import Tree, copy_repository
+from tests.workflow_runs import CONFIG, Tree, copy_repository
 
+# Before torch is imported, by these processes and those that they start: several workers share the processors.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 # No test is about time: a busy machine must not fail one.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
@@ -25,7 +29,8 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Tree
     with FileLock(shared / "reproduced.lock"):
         if not root.exists():
             tree = Tree(copy_repository(shared / "unfinished"))
-            done = tree.snakemake("all")
+            pairs = (f"{key}={value}" for key, value in CONFIG.items())
+            done = tree.python("snakemake", "all", "--config", *pairs)  # as a user calls it
             assert done.returncode == 0, done.stderr
             tree.root.rename(root)
     return Tree(root)

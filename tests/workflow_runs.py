@@ -11,6 +11,7 @@ from pathlib import Path
 
 from algorithms.study import FOLDER as STUDIES
 from analysis.workflow import Request, read_request
+from tests import snakemake_server
 
 REPOSITORY = Path(__file__).parents[1]
 COPIED = ("algorithms", "analysis", "envs", "paper_figures", "profiles", "tests/toy_paper")
@@ -67,7 +68,7 @@ class Tree:
     def snakemake(self, *arguments: str, **config: str) -> subprocess.CompletedProcess[str]:
         """Run Snakemake in the tree, on the toy paper unless `config` says otherwise."""
         pairs = (f"{key}={value}" for key, value in {**CONFIG, **config}.items())
-        return self.python("snakemake", *arguments, "--config", *pairs)
+        return snakemake_server.run(self.root, *arguments, "--config", *pairs)
 
     def planned(self, *arguments: str, **config: str) -> list[str]:
         """What Snakemake would run: rule, then the wildcards that tell its jobs apart; sorted."""

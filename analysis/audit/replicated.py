@@ -130,7 +130,7 @@ def _compared(claim: Claim, cells: Cells) -> Sequence[Replication] | str:
     arms = [_arms_there(claim, environment, cells) for environment in claim.environments]
     if all(isinstance(own, str) for own in arms):
         return "; ".join(str(own) for own in arms)
-    # Here: it loads rliable, which an audit without records does without.
+    # Here: it loads scipy.stats, which an audit without records does without.
     from analysis.audit.predeclared import compared
 
     return compared(claim, arms)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from algorithms import train
-from algorithms.cost import measured_shard, parameters, state_bytes, update_bytes
+from algorithms.cost import main, measured_shard, parameters, state_bytes, update_bytes
 from algorithms.rollout import Collector, Episodes
 from algorithms.specification import SpecificationError
 
@@ -76,19 +76,23 @@ def test_bytes_of_an_update(method: str, tmp_path: Path) -> None:
     assert first == second > state_bytes(population)
 
 
-def test_fusion_allocates_more_than_the_same_network_without() -> None:
+def test_fusion_allocates_more_than_the_same_network_without(tmp_path: Path) -> None:
     """The product, its KL divergence and the preference loss need tensors that PPO's loss does not."""
     found = []
     for method in ("ppo_matched", "prefpoe_released"):
-        lines = answers(method, rounds=1)
-        found.append(lines[-1]["update_bytes"] - lines[-1]["state_bytes"])
+        shard = measured_shard(method, "ProbeTarget-v0", SMALL, 1, 1)
+        state, population = train.prepare(shard, tmp_path / method, train.Resources(mode="eager"))
+        rollout = Collector(shard, 0, state.normalizer, Episodes(), 1).collect(
+            population, state.learners, 0
+        )
+        found.append(update_bytes(population, state, rollout, 0) - state_bytes(population))
     assert found[1] > found[0]
 
 
-def answers(method: str, rounds: int) -> list[dict[str, float]]:
+def answers(rounds: int) -> list[dict[str, float]]:
     """What a process says that is asked for `rounds` rounds and its memory."""
     options = {
-        "--method": method,
+        "--method": "ppo",
         "--env": "ProbeTarget-v0",
         "--mode": "eager",
         "--rounds": str(rounds),
@@ -102,7 +106,7 @@ def answers(method: str, rounds: int) -> list[dict[str, float]]:
 
 
 def test_a_process_answers_as_often_as_it_is_asked() -> None:
-    ready, first, second, memory = answers("ppo", rounds=2)
+    ready, first, second, memory = answers(rounds=2)
     assert ready["ran"] == "eager"
     for measured in (first, second):
         assert measured["cpu_seconds"] > 0
@@ -110,11 +114,10 @@ def test_a_process_answers_as_often_as_it_is_asked() -> None:
     assert memory["peak_mb"] >= memory["loaded_mb"] > 50
 
 
-def test_an_unknown_setting_is_one_line() -> None:
-    command = [sys.executable, "-m", "algorithms.cost", "--method", "ppo", "--env", "Ant-v4"]
-    command += ["--mode", "eager", "--rounds", "1", "--overrides", '{"rolout_steps": 2}']
-    done = subprocess.run(command, input="", capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
+def test_an_unknown_setting_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    command = ["--method", "ppo", "--env", "Ant-v4", "--mode", "eager", "--rounds", "1"]
+    assert main([*command, "--overrides", '{"rolout_steps": 2}']) == 2
+    said = capfd.readouterr()
+    (line,) = said.err.splitlines()
     assert line.startswith("error: settings of ppo: unknown key 'rolout_steps'; allowed: ")
-    assert done.stdout == ""
+    assert said.out == ""

@@ -127,9 +127,13 @@ def test_a_record_without_snapshots_has_none_to_read(tmp_path: Path) -> None:
 def test_interrupted_anywhere_evaluations_and_snapshots_are_the_same(
     method: str, before: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Within or after the third segment's end: what was kept before the checkpoint is made again."""
-    steps = {"prefpoe": 640, "rep_squashed": 400}[method]
-    shard = small_shard(method, steps=steps, evaluation_every=100, snapshots=4)
+    """Within or after the third segment's end: what was kept before the checkpoint is made again.
+
+    SAC's updates begin after step 150; its third segment ends with step 180.
+    """
+    steps = {"prefpoe": 640, "rep_squashed": 300}[method]
+    begins: dict[str, Any] = {"update_after": 150} if method == "rep_squashed" else {}
+    shard = small_shard(method, steps=steps, evaluation_every=100, snapshots=4, **begins)
     whole = files(run(shard, tmp_path / "whole"))
     save = checkpoint.save
 
