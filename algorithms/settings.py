@@ -416,7 +416,7 @@ class MPO(Replayed):
 
     Without `hidden` layers the policy is a free vector that sees no state; a bandit's critic may be `exact`. The bounds ε
     are those of MPO's temperature, of its decoupled mean and scale (or of the whole policy where it is discretised), and of the
-    penalty for actions out of bounds. `mean_bound` is divided by the number of action dimensions.
+    penalty for actions out of bounds; those of a KL hold in each dimension.
     """
 
     family: ClassVar[str] = "mpo"

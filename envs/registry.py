@@ -18,6 +18,16 @@ class Continuous:
     low: float
     high: float
 
+    @property
+    def centre(self) -> float:
+        """The middle of the bounds: what a policy's 0 stands for."""
+        return (self.high + self.low) / 2
+
+    @property
+    def reach(self) -> float:
+        """From the middle to a bound: what a policy's 1 stands for."""
+        return (self.high - self.low) / 2
+
 
 @dataclass(frozen=True)
 class Discrete:

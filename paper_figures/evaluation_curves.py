@@ -44,7 +44,7 @@ class Measure:
     """What a figure shows of evaluations: its axis, in words (with the number of episodes as {episodes}), and its value from the
     rows of `load_evaluations`.
 
-    On a logarithmic axis there is no room for seeds below the mean, so a figure of many may leave them out.
+    On a logarithmic axis seeds are averaged by their logarithms, and a figure of many may leave them out.
     """
 
     axis: str
@@ -137,19 +137,24 @@ def read(layout: Layout, request: Request) -> Known:
         for table in (shown, pd.concat(scores, ignore_index=True))
     )
     kept = ["environment", "arm", "seed", "step", "value", "length_mean", "episodes"]
-    return Known(shown[kept], ended, means(shown))
+    return Known(shown[kept], ended, means(shown, layout.measure.logarithmic))
 
 
-def means(runs: pd.DataFrame) -> pd.DataFrame:
+def means(runs: pd.DataFrame, geometric: bool = False) -> pd.DataFrame:
     """The mean over seeds of each arm's evaluations, with its 95 % bootstrap interval. Columns: COLUMNS.
 
+    A `geometric` mean is of positive values, which a few large ones would else decide.
     From where a seed diverged the mean goes on without it; n is how many there are.
     """
     parts = []
     for (environment, arm), own in runs.groupby(["environment", "arm"], sort=False):
         table = own.pivot(index="seed", columns="step", values="value").sort_index(axis=1)
-        low, high = band(table.to_numpy(np.float64))
-        drawn = {"n": table.count(), "mean": table.mean(), "low": low, "high": high}
+        averaged = np.log(table) if geometric else table
+        low, high = band(averaged.to_numpy(np.float64))
+        drawn = {"mean": averaged.mean(), "low": low, "high": high}
+        if geometric:
+            drawn = {name: np.exp(x) for name, x in drawn.items()}
+        drawn = {"n": table.count(), **drawn}
         about = {"environment": environment, "arm": arm, "step": table.columns}
         parts.append(pd.DataFrame({**about, **{k: np.asarray(x) for k, x in drawn.items()}}))
     kinds = {"step": "int64", "n": "int64", **dict.fromkeys(("mean", "low", "high"), "float64")}
@@ -206,7 +211,7 @@ def note(layout: Layout, labels: Sequence[str], request: Request) -> str:
     every = f"every {protocol.evaluation_every:,} steps " if protocol.evaluation_every else ""
     parts = [
         f"{request.scale_words}. {layout.measure.words.format(episodes=protocol.evaluation_episodes)} {every}during "
-        f"training; thick: mean over seeds; band: its 95\u00a0% bootstrap interval (from {curves.BAND_SEEDS} seeds on)"
+        f"training; thick: {'geometric ' if layout.measure.logarithmic else ''}mean over seeds; band: its 95\u00a0% bootstrap interval (from {curves.BAND_SEEDS} seeds on)"
         f"{'; thin: seeds' if layout.measure.seeds else ''}.",
         layout.note,
         lost if any("†" in label for label in labels) else "",

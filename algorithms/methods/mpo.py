@@ -1,8 +1,8 @@
 """MPO (Abdolmaleki et al. 2018), and policies that learn from preferences in the same place: PMPO, DPO, IPO.
 
-As acme's learner: at the successors of a batch the reference policy proposes actions, which the slow critic values. Their
-mean value is what the critic learns from, and the policy improves on the reference by them, all in one step. What happens
-then to (policy, reference, samples, labels) is `improvement.py`'s.
+At the successors of a batch the reference policy proposes actions, which the slow critic values. Their mean value is what the
+critic learns from, and the policy improves on the reference by them, all in one step, as in acme's learner (`paper.yaml`
+of the PMPO paper says where we depart from it). What happens then to (policy, reference, samples, labels) is `improvement.py`'s.
 
 Shapes: B transitions, O observation, A action dimensions, M proposed actions, K bins. Equation numbers are the PMPO paper's.
 """
@@ -33,7 +33,12 @@ Policy = DiagonalGaussian | Discretised
 _LABELS = {"halves": halves, "extremes": extremes}
 _OUTPUT_SCALE, _LEAST_STD = 1e-4, 1e-6
 _LEAST_DUAL, _LEAST_RAW_DUAL = 1e-8, -18.0
-_INITIAL_DUALS = {"temperature": 10.0, "penalty": 10.0, "mean": 10.0, "std": 1000.0, "policy": 3.0}
+_INITIAL_DUALS = {
+    "gaussian": {"temperature": 10.0, "penalty": 10.0, "mean": 10.0, "std": 1000.0},
+    "discretised": {"temperature": 3.0, "policy": 3.0},
+}
+"""Before softplus, as acme starts them; those of a KL there are one for each dimension."""
+_ONE_FOR_ALL = ("temperature", "penalty")
 
 
 def init(settings: MPO, world: Environment, rng: np.random.Generator) -> Parameters:
@@ -58,12 +63,11 @@ def init(settings: MPO, world: Environment, rng: np.random.Generator) -> Paramet
 
 
 def _init_duals(settings: MPO, actions: int) -> Parameters:
-    """Before softplus: a temperature, and for each dimension one of each KL that is bounded."""
-    sizes = {"temperature": 1, "penalty": 1, "mean": actions, "std": actions}
-    if settings.policy == "discretised":
-        sizes = {"temperature": 1, "policy": actions}
-        return {f"duals.{name}": torch.full((n,), 3.0) for name, n in sizes.items()}
-    return {f"duals.{name}": torch.full((n,), _INITIAL_DUALS[name]) for name, n in sizes.items()}
+    """Before softplus: temperatures, and for each dimension one of each KL that is bounded."""
+    return {
+        f"duals.{name}": torch.full((1 if name in _ONE_FOR_ALL else actions,), initial)
+        for name, initial in _INITIAL_DUALS[settings.policy].items()
+    }
 
 
 def act(
@@ -152,7 +156,8 @@ def value(
     action = action.clamp(-1, 1)
     if settings.critic == "exact":
         assert isinstance(world.action, Continuous)
-        return -FUNCTIONS[world.name](world.action.high * action)
+        centre, reach = world.action.centre, world.action.reach
+        return -FUNCTIONS[world.name](centre + reach * action)
     x = torch.cat((observation.expand(*action.shape[:-1], -1), action), dim=-1)
     return layer_norm_mlp(parameters, "critic", x, len(settings.hidden) + 1).squeeze(-1)
 
@@ -210,8 +215,7 @@ def decoupled(policy: Policy, reference: Policy, settings: MPO) -> tuple[Part, .
     assert isinstance(reference, DiagonalGaussian)
     mean = DiagonalGaussian(policy.mean, reference.std)
     std = DiagonalGaussian(reference.mean, policy.std)
-    bound = settings.mean_bound / policy.mean.shape[-1]
-    return Part("mean", mean, bound), Part("std", std, settings.std_bound)
+    return Part("mean", mean, settings.mean_bound), Part("std", std, settings.std_bound)
 
 
 def positive(dual: Tensor) -> Tensor:

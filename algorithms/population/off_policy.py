@@ -32,7 +32,7 @@ _ROWS, _LOSSES = 0, 1
 
 
 class OffPolicy(Population):
-    """Members that make one update with a batch from their replay after each step."""
+    """Members that make one update with a batch from their replay after each step, or every few."""
 
     def __init__(self, shard: Shard, device: torch.device, compiled: bool) -> None:
         super().__init__(shard, device, compiled)
@@ -40,7 +40,7 @@ class OffPolicy(Population):
         space = self.cell.world.action
         if not isinstance(space, Continuous):
             raise TypeError(f"{self.cell.environment}: its actions are not continuous")
-        self._centre, self._reach = (space.high + space.low) / 2, (space.high - space.low) / 2
+        self._centre, self._reach = space.centre, space.reach
         self.blocks: dict[str, Block] = self.family.blocks(self.settings, self.cell.world)
         self._columns = {
             name: self.layout.columns(*block.learning_rates) for name, block in self.blocks.items()
@@ -114,7 +114,7 @@ class OffPolicy(Population):
         learners, hyper = self.learners(), self.scheduled(0)
         seen = torch.zeros(len(self.shard.members), self.cell.world.observation_size)
         self.explore(learners, seen.to(self.device), self.settings.initial_steps, hyper)
-        self.update(learners, replace(replay, count=1), hyper)
+        self.update(learners, replace(replay, count=self.settings.return_steps), hyper)
         if self.settings.target_period > 1:
             self._drift(learners.target, learners.theta, learners.alive, hyper["target_rate"])
 
@@ -144,7 +144,7 @@ class OffPolicy(Population):
         return self.to_world(super().mode(learners, observation))
 
     def update(self, learners: Learners, replay: Replay, hyper: Hyperparameters) -> Diagnostics:
-        """One step of every block and of the slow copies, in place. Diagnostics [P].
+        """One step of every block, and of the slow copies where one is due, in place. Diagnostics [P].
 
         A member whose loss or gradient is not finite learns no more: that block of it stays as it was, and so do all
         from then on.

@@ -14,11 +14,13 @@ from matplotlib.lines import Line2D
 
 from algorithms.settings import METHODS
 from analysis.effects import levels
-from paper_figures import artifact, style
+from paper_figures import artifact, curves, style
 from paper_figures.artifact import Request
 from paper_figures.bootstrap import band
 
-ARMS = ("pmpo_ar", "pmpo_a", "pmpo_r", "dpo")
+KINDS = {"PMPO": ("pmpo_ar", "pmpo_a", "pmpo_r"), "DPO": ("dpo",)}
+"""Arms that stand in one panel; β of the one is no β of the other."""
+ARMS = tuple(arm for arms in KINDS.values() for arm in arms)
 COLUMNS = ("environment", "method", "beta", "planned", "n", "mean", "low", "high")
 
 
@@ -42,7 +44,7 @@ def main(layout: Layout, argv: Sequence[str] | None = None) -> int:
 def render(layout: Layout, request: Request) -> None:
     """Write the four files of the figure; its csv has every run."""
     members = read(layout, request)
-    table = values(members)
+    table = values(members, layout.logarithmic)
     artifact.write_values(table, request.output)
     artifact.write_csv(members, request.output)
     rows = -(-len(layout.titles) // 2)
@@ -52,8 +54,10 @@ def render(layout: Layout, request: Request) -> None:
         for environment, title in layout.titles.items():
             own = table[table["environment"] == environment]
             places = (next(panels), next(panels))
-            for axes, arms in zip(places, (ARMS[:-1], ARMS[-1:]), strict=True):
-                panel(axes, next(letters), own[own["method"].isin(arms)], arms, layout)
+            for axes, (kind, arms) in zip(places, KINDS.items(), strict=True):
+                shown = own[own["method"].isin(arms)]
+                panel(axes, next(letters), kind, shown, layout)
+            places[1].sharey(places[0])
             places[0].set_ylabel(f"{title}\n{layout.axis}", labelpad=2)
         for axes in panels:
             axes.set_axis_off()
@@ -71,31 +75,34 @@ def read(layout: Layout, request: Request) -> pd.DataFrame:
     return members.assign(beta=levels(own)["beta"].astype("float64"), value=layout.value(own))
 
 
-def values(members: pd.DataFrame) -> pd.DataFrame:
-    """The mean over seeds of their value, with its 95 % bootstrap interval. Columns: COLUMNS."""
+def values(members: pd.DataFrame, geometric: bool) -> pd.DataFrame:
+    """The mean over seeds of their value, by logarithms if `geometric`, with its 95 % bootstrap interval. Columns: COLUMNS."""
     rows = []
     for who, own in members.groupby(["environment", "method", "beta"], sort=False):
         found = own["value"].dropna().to_numpy(np.float64)
-        low, high = band(found[:, None])
-        middle = found.mean() if len(found) else np.nan
-        rows.append((*who, len(own), len(found), middle, low[0], high[0]))
+        averaged = np.log(found) if geometric else found
+        low, high = band(averaged[:, None])
+        drawn = np.array([averaged.mean() if len(found) else np.nan, low[0], high[0]])
+        rows.append((*who, len(own), len(found), *(np.exp(drawn) if geometric else drawn)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def panel(axes: Axes, letter: str, own: pd.DataFrame, arms: Sequence[str], layout: Layout) -> None:
-    """One environment: each arm's mean by β."""
-    style.panel_title(axes, letter, "", f"n = {own['n'].max() if len(own) else 0}")
+def panel(axes: Axes, letter: str, kind: str, own: pd.DataFrame, layout: Layout) -> None:
+    """One environment: each arm's mean by β, hollow where members were lost."""
+    style.panel_title(axes, letter, kind, curves.counts(own))
     if not own["n"].any():
         axes.set(xticks=[], yticks=[])
         style.centre_note(axes, style.NO_RECORDS)
         return
-    for arm in arms:
+    for arm in KINDS[kind]:
         look, line = style.METHODS[arm], own[own["method"] == arm].sort_values("beta")
         axes.plot(line["beta"], line["mean"], color=look.colour, ls=look.dashes, marker="o", ms=2.4)
         axes.vlines(line["beta"], line["low"], line["high"], color=look.colour, lw=1.0)
+        lost = line[line["n"] < line["planned"]]
+        axes.plot(lost["beta"], lost["mean"], "o", mfc="white", mec=look.colour, ms=3.4, zorder=5)
     if layout.logarithmic:
         axes.set_yscale("log")
-    if arms == ARMS[-1:]:
+    if kind == "DPO":
         axes.set_xscale("log")
     axes.set_xlabel("β", labelpad=1.5)
 
@@ -107,7 +114,8 @@ def legend(drawing: Figure, layout: Layout, request: Request) -> None:
         Line2D([], [], color=look.colour, ls=look.dashes, marker="o", ms=2.4) for look in looks
     ]
     note = (
-        f"{request.scale_words}. {layout.words}, by the weight β of the KL term (PMPO) or of the log-ratio (DPO); lines: "
-        "95\u00a0% bootstrap intervals over seeds."
+        f"{request.scale_words}. {layout.words}, by the weight β of the KL term (PMPO) or of the log-ratio (DPO). Dots: "
+        f"{'geometric ' if layout.logarithmic else ''}mean over seeds; lines: its "
+        "95\u00a0% bootstrap interval. Hollow: some members diverged, failed or are missing; the mean is of the others."
     )
     style.legend_below(drawing, handles, [METHODS[arm].label for arm in ARMS], note)
