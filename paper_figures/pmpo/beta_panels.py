@@ -58,7 +58,8 @@ def render(layout: Layout, request: Request) -> None:
                 shown = own[own["method"].isin(arms)]
                 panel(axes, next(letters), kind, shown, layout)
             places[1].sharey(places[0])
-            places[0].set_ylabel(f"{title}\n{layout.axis}", labelpad=2)
+            words = title.replace(", ", "\n")  # one line would be longer than the panel is high
+            places[0].set_ylabel(f"{words}\n{layout.axis}", labelpad=2)
         for axes in panels:
             axes.set_axis_off()
         style.corner_note(drawing, f"scale {request.scale}")
