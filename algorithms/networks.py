@@ -35,14 +35,11 @@ def init_mlp(
 
     Every layer but the last has gain √2, as CleanRL initialises its networks.
     """
-    layers = list(pairwise(sizes))
-    parameters: Parameters = {}
-    for index, (inputs, outputs) in enumerate(layers):
-        gain = output_gain if index == len(layers) - 1 else TRUNK_GAIN
-        weight = orthogonal(rng, outputs, inputs, gain)
-        parameters[f"{prefix}.{index}.weight"] = torch.from_numpy(weight).float()
-        parameters[f"{prefix}.{index}.bias"] = torch.zeros(outputs)
-    return parameters
+
+    def weight(inputs: int, outputs: int, last: bool) -> NDArray[np.float64]:
+        return orthogonal(rng, outputs, inputs, output_gain if last else TRUNK_GAIN)
+
+    return _layers(prefix, sizes, weight)
 
 
 def init_relu_mlp(rng: np.random.Generator, prefix: str, sizes: Sequence[int]) -> Parameters:
@@ -50,13 +47,12 @@ def init_relu_mlp(rng: np.random.Generator, prefix: str, sizes: Sequence[int]) -
 
     As GreedyAC's released code initialises its networks, outputs included.
     """
-    parameters: Parameters = {}
-    for index, (inputs, outputs) in enumerate(pairwise(sizes)):
+
+    def weight(inputs: int, outputs: int, last: bool) -> NDArray[np.float64]:
         bound = (2 * 6 / (inputs + outputs)) ** 0.5
-        weight = rng.uniform(-bound, bound, (outputs, inputs))
-        parameters[f"{prefix}.{index}.weight"] = torch.from_numpy(weight).float()
-        parameters[f"{prefix}.{index}.bias"] = torch.zeros(outputs)
-    return parameters
+        return rng.uniform(-bound, bound, (outputs, inputs))
+
+    return _layers(prefix, sizes, weight)
 
 
 def mlp(
@@ -81,18 +77,30 @@ def init_layer_norm_mlp(
     Variance-scaling weights, biases 0: uniform with variance 0.333 / outputs in hidden layers, normal with variance
     `output_scale` / inputs in the last.
     """
-    layers = list(pairwise(sizes))
+
+    def weight(inputs: int, outputs: int, last: bool) -> NDArray[np.float64]:
+        if last:
+            normal = rng.standard_normal((outputs, inputs))
+            normal *= (output_scale / inputs) ** 0.5
+            return normal
+        bound = (3 * 0.333 / outputs) ** 0.5
+        return rng.uniform(-bound, bound, (outputs, inputs))
+
+    norm = {"weight": torch.ones(sizes[1]), "bias": torch.zeros(sizes[1])}
+    named = {f"{prefix}.norm.{name}": value for name, value in norm.items()}
+    return _layers(prefix, sizes, weight) | named
+
+
+def _layers(
+    prefix: str, sizes: Sequence[int], weight: Callable[[int, int, bool], NDArray[np.float64]]
+) -> Parameters:
+    """Layers of these sizes with biases 0; `weight` gives [out, in] for inputs, outputs and whether it is the last."""
+    pairs = list(pairwise(sizes))
     parameters: Parameters = {}
-    for index, (inputs, outputs) in enumerate(layers):
-        if index == len(layers) - 1:
-            weight = rng.standard_normal((outputs, inputs)) * (output_scale / inputs) ** 0.5
-        else:
-            bound = (3 * 0.333 / outputs) ** 0.5
-            weight = rng.uniform(-bound, bound, (outputs, inputs))
-        parameters[f"{prefix}.{index}.weight"] = torch.from_numpy(weight).float()
+    for index, (inputs, outputs) in enumerate(pairs):
+        drawn = weight(inputs, outputs, index == len(pairs) - 1)
+        parameters[f"{prefix}.{index}.weight"] = torch.from_numpy(drawn).float()
         parameters[f"{prefix}.{index}.bias"] = torch.zeros(outputs)
-    parameters[f"{prefix}.norm.weight"] = torch.ones(sizes[1])
-    parameters[f"{prefix}.norm.bias"] = torch.zeros(sizes[1])
     return parameters
 
 
