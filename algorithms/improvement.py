@@ -82,6 +82,7 @@ def _outer(scores: Tensor, count: int) -> Labels:
     return Labels(best.to(scores.dtype), worst.to(scores.dtype))
 
 
+LABELS: dict[str, Callable[[Tensor], Labels]] = {"halves": halves, "extremes": extremes}
 Improvement = Callable[[Policy, Policy, Any, Labels, Tensor, Tensor], Tensor]
 """(policy, reference, samples, labels, α, β) → the loss whose descent improves the policy."""
 

@@ -57,6 +57,8 @@ NotNegative = Annotated[int, BeforeValidator(_number), Field(ge=0)]
 LogStdRange = Annotated[tuple[Number, Number], AfterValidator(_increasing)]
 LaterFlag = Annotated[bool, Later(before=False)]
 Once = Annotated[Count, Later(before=1)]
+Labelling = Literal["halves", "extremes"]
+"""Keys of `improvement.LABELS`: how samples are accepted and rejected by what they are worth."""
 
 
 class Settings(Strict):
@@ -435,7 +437,7 @@ class MPO(Replayed):
     return_steps: Once = 4
 
     improvement: Literal["mpo", "pmpo", "dpo", "ipo", "none"] = "mpo"
-    labels: Literal["halves", "extremes"] = "halves"
+    labels: Labelling = "halves"
     actions_per_state: Annotated[Count, Field(ge=2)] = 4
     policy: Literal["gaussian", "discretised"] = "gaussian"
     initial_std: Bound = 0.5

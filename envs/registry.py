@@ -18,15 +18,9 @@ class Continuous:
     low: float
     high: float
 
-    @property
-    def centre(self) -> float:
-        """The middle of the bounds: what a policy's 0 stands for."""
-        return (self.high + self.low) / 2
-
-    @property
-    def reach(self) -> float:
-        """From the middle to a bound: what a policy's 1 stands for."""
-        return (self.high - self.low) / 2
+    def scaled(self, action: Any) -> Any:
+        """Actions in a policy's units, [−1, 1], within these bounds: an array or a tensor, shape as given."""
+        return (self.high + self.low) / 2 + (self.high - self.low) / 2 * action
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from algorithms.settings import Count, NotNegative
+from algorithms.settings import Count, Labelling, NotNegative
 from algorithms.specification import Strict
 
 PROGRAMMATIC = "programmatic"
@@ -31,7 +31,7 @@ class Arm(Strict):
     """One way to improve: an objective of `improvement`, its α and β, and how the responses are labelled."""
 
     improvement: Literal["pmpo", "dpo", "ipo"] = "pmpo"
-    labels: Literal["halves", "extremes"] = "halves"
+    labels: Labelling = "halves"
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.5
     beta: Annotated[float, Field(ge=0)]
 

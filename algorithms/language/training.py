@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from algorithms.improvement import IMPROVEMENTS, Labels, extremes, halves
+from algorithms.improvement import IMPROVEMENTS, LABELS, Labels
 from algorithms.language.checkpoints import Language
 from algorithms.language.sampling import sample
 from algorithms.language.settings import Arm, Training
@@ -24,7 +24,6 @@ from algorithms.language.tokens import Model, Responses, TokenPolicy
 from algorithms.seeding import Purpose, stream, words
 
 Row = dict[str, Any]
-LABELS = {"halves": halves, "extremes": extremes}
 EXAMPLES = 3
 """Answers of each evaluation that are kept as text."""
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from algorithms.distributions import DiagonalGaussian, Discretised
-from algorithms.improvement import IMPROVEMENTS, extremes, halves
+from algorithms.improvement import IMPROVEMENTS, LABELS
 from algorithms.keys import Draws
 from algorithms.methods.off_policy import Block, Transitions
 from algorithms.methods.ppo import Diagnostics, Hyperparameters
@@ -30,7 +30,6 @@ from envs.registry import Continuous, Environment
 
 Policy = DiagonalGaussian | Discretised
 
-_LABELS = {"halves": halves, "extremes": extremes}
 _OUTPUT_SCALE, _LEAST_STD = 1e-4, 1e-6
 _LEAST_DUAL, _LEAST_RAW_DUAL = 1e-8, -18.0
 _INITIAL_DUALS = {
@@ -139,7 +138,7 @@ def loss(
         total = q.new_zeros(())
     else:
         improve = IMPROVEMENTS[settings.improvement]
-        labels = _LABELS[settings.labels](q)
+        labels = LABELS[settings.labels](q)
         total = improve(policy, reference, samples, labels, hyper["alpha"], hyper["beta"])
     if settings.critic == "exact" or settings.improvement == "none":
         return total, found  # nothing to learn, or nothing that would learn from it
@@ -156,8 +155,7 @@ def value(
     action = action.clamp(-1, 1)
     if settings.critic == "exact":
         assert isinstance(world.action, Continuous)
-        centre, reach = world.action.centre, world.action.reach
-        return -FUNCTIONS[world.name](centre + reach * action)
+        return -FUNCTIONS[world.name](world.action.scaled(action))
     x = torch.cat((observation.expand(*action.shape[:-1], -1), action), dim=-1)
     return layer_norm_mlp(parameters, "critic", x, len(settings.hidden) + 1).squeeze(-1)
 

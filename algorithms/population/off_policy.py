@@ -7,7 +7,8 @@ members, D parameters of one member, T of their slow copies, B batch, C capacity
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 
 import psutil
@@ -21,7 +22,13 @@ from algorithms.memory import replay_shape, require_memory, row_size
 from algorithms.methods.off_policy import Block, Transitions
 from algorithms.methods.ppo import Diagnostics, Hyperparameters
 from algorithms.population.base import Population
-from algorithms.population.learners import Learners, Weights, adam_step, bias_corrections
+from algorithms.population.learners import (
+    Layout,
+    Learners,
+    Weights,
+    adam_step,
+    bias_corrections,
+)
 from algorithms.replay import Replay
 from algorithms.seeding import Purpose
 from algorithms.settings import Replayed, off_policy
@@ -29,6 +36,16 @@ from envs.registry import Continuous
 
 _ROWS, _LOSSES = 0, 1
 """Uses of the random numbers of one update: which transitions it sees, and what its losses draw."""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """The parameters that a block moves: where they lie, their layout, the columns of each group, least values [columns]."""
+
+    columns: slice
+    layout: Layout
+    groups: Mapping[str, int]
+    least: Tensor | None
 
 
 class OffPolicy(Population):
@@ -40,18 +57,12 @@ class OffPolicy(Population):
         space = self.cell.world.action
         if not isinstance(space, Continuous):
             raise TypeError(f"{self.cell.environment}: its actions are not continuous")
-        self._centre, self._reach = space.centre, space.reach
+        self._space = space
         self.blocks: dict[str, Block] = self.family.blocks(self.settings, self.cell.world)
-        self._columns = {
-            name: self.layout.columns(*block.learning_rates) for name, block in self.blocks.items()
-        }
-        self._parts = {
-            name: self.layout.part(*block.learning_rates) for name, block in self.blocks.items()
-        }
-        # Sizes and bounds are found here, not in what is compiled: a compiler knows no offsets as constants.
-        self._groups = {name: self._groups_of(block) for name, block in self.blocks.items()}
-        self._least = {name: self._least_of(name, block) for name, block in self.blocks.items()}
+        # Found here, not in what is compiled or repeated: a compiler knows no offsets as constants.
+        self._moved = {name: self._moved_by(block) for name, block in self.blocks.items()}
         self._slow = {name: self.layout.part(name) for name in self.family.followed(self.settings)}
+        self._followed_columns = [self.layout.columns(name) for name in self._slow]
         self._action_keys = self._member_keys(Purpose.ACTION_NOISE)
         self._update_keys = self._member_keys(Purpose.UPDATES)
         self._action_count, self._counts, self.diagnostics = self._ask()
@@ -89,7 +100,7 @@ class OffPolicy(Population):
 
     def targets(self, theta: Tensor) -> Tensor:
         """The blocks that slow copies follow, side by side: [P, T]."""
-        followed = (theta[:, self.layout.columns(name)] for name in self._slow)
+        followed = (theta[:, columns] for columns in self._followed_columns)
         return torch.cat([theta[:, :0], *followed], 1)
 
     def replay(self) -> Replay:
@@ -137,7 +148,8 @@ class OffPolicy(Population):
 
     def to_world(self, action: Tensor) -> Tensor:
         """Actions in the policy's units, [−1, 1], in those of the environment."""
-        return self._centre + self._reach * action
+        scaled: Tensor = self._space.scaled(action)
+        return scaled
 
     def mode(self, learners: Learners, observation: Tensor) -> Tensor:
         """Deterministic actions [P, …, A] of the final policies, in the environment's units."""
@@ -227,42 +239,34 @@ class OffPolicy(Population):
         correction: Tensor,
     ) -> tuple[Tensor, Diagnostics]:
         """Move one block in place: who still learns [P], and diagnostics."""
-        before = weights.columns(self._columns[name])
+        moved = self._moved[name]
+        before = weights.columns(moved.columns)
         gradient, (loss, found) = self._gradient(
             name, before.theta, weights.theta, target, batch, numbers, hyper
         )
         alive = alive & loss.isfinite() & gradient.isfinite().all(dim=1)
         rate = self._rates(name, hyper)
         after = adam_step(before, gradient, rate, correction, hyper["adam_epsilon"])
-        least = self._least[name]
-        if least is not None:
-            after = after._replace(theta=torch.maximum(after.theta, least.to(after.theta)))
+        if moved.least is not None:
+            after = after._replace(theta=torch.maximum(after.theta, moved.least.to(after.theta)))
         for old, new in zip(before, after.kept(alive, before), strict=True):
             old.copy_(new)
         return alive, found
 
-    def _groups_of(self, block: Block) -> dict[str, int]:
-        """The groups of parameters of a block and their numbers of columns, in their order."""
-        rates = block.learning_rates
-        groups = sorted(rates, key=lambda group: self.layout.columns(group).start)
-        return {group: sum(self.layout.part(group).sizes) for group in groups}
-
-    def _least_of(self, name: str, block: Block) -> Tensor | None:
-        """The least values of a block's parameters, one a column; None where it has none."""
-        if not block.least:
-            return None
-        columns = [
-            torch.full((size,), block.least.get(group, -torch.inf))
-            for group, size in self._groups[name].items()
-        ]
-        return torch.cat(columns).to(self.device)
+    def _moved_by(self, block: Block) -> Moved:
+        """What a block moves."""
+        names = sorted(block.learning_rates, key=lambda group: self.layout.columns(group).start)
+        sizes = {group: sum(self.layout.part(group).sizes) for group in names}
+        bounds = [torch.full((n,), block.least.get(g, -torch.inf)) for g, n in sizes.items()]
+        least = torch.cat(bounds).to(self.device) if block.least else None
+        return Moved(self.layout.columns(*names), self.layout.part(*names), sizes, least)
 
     def _rates(self, name: str, hyper: Hyperparameters) -> Tensor:
         """The step sizes of a block: [P, 1], or [P, its columns] where its groups have different ones."""
         rates = self.blocks[name].learning_rates
         if len(rates) == 1:
             return next(iter(rates.values()))(hyper).unsqueeze(-1)
-        groups = self._groups[name].items()
+        groups = self._moved[name].groups.items()
         return torch.cat([rates[g](hyper).unsqueeze(-1).expand(-1, n) for g, n in groups], 1)
 
     def _gradient(
@@ -276,7 +280,7 @@ class OffPolicy(Population):
         hyper: Hyperparameters,
     ) -> tuple[Tensor, tuple[Tensor, Diagnostics]]:
         """Gradient [P, columns of the block] of the block's loss, that loss [P], and diagnostics."""
-        part, block = self._parts[name], self.blocks[name]
+        part, block = self._moved[name].layout, self.blocks[name]
 
         def member_loss(
             moving: Tensor,
