@@ -25,9 +25,8 @@ class Strict(BaseModel):
     @classmethod
     def _known_keys(cls, data: Any) -> Any:
         if isinstance(data, dict):
-            fields = (
-                cls.model_fields
-            )  # once: pydantic looks it up anew each time, ten thousand times in a plan
+            # Once: pydantic looks it up anew each time, ten thousand times in a plan.
+            fields = cls.model_fields
             unknown = [key for key in data if key not in fields]
             if unknown:
                 allowed = ", ".join(sorted(fields))
