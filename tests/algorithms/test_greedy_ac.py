@@ -23,15 +23,14 @@ from algorithms.methods.off_policy import Transitions
 from algorithms.networks import Parameters
 from algorithms.policies import Head, Mixture, Noise
 from algorithms.population import Learners, OffPolicy
-from algorithms.replay import Replay
 from algorithms.seeding import Purpose
 from algorithms.settings import METHODS, GreedyAC, resolve
 from envs.registry import ENVIRONMENTS, Environment
+from tests.algorithms.replayed import BATCH, experience, numbers, some_batch
 from tests.algorithms.small_runs import small_shard
 
 CHEETAH, PENDULUM = ENVIRONMENTS["HalfCheetah-v4"], ENVIRONMENTS["GreedyACPendulum"]
 WORLDS = pytest.mark.parametrize("world", [CHEETAH, PENDULUM], ids=lambda world: world.name)
-BATCH = 12
 SMALL: dict[str, Any] = {
     "hidden": (8, 6),
     "batch_size": BATCH,
@@ -65,23 +64,6 @@ def agent(settings: GreedyAC, world: Environment, seed: int) -> tuple[Parameters
         if name.startswith("critic.")
     }
     return parameters, slow
-
-
-def some_batch(world: Environment, seed: int) -> Transitions:
-    rng = np.random.default_rng(seed)
-    size, actions = world.observation_size, world.action.size
-    columns = (
-        rng.normal(size=(BATCH, size)),
-        rng.uniform(-1, 1, (BATCH, actions)),
-        rng.normal(size=BATCH),
-        rng.normal(size=(BATCH, size)),
-        0.97 * rng.integers(0, 2, BATCH),
-    )
-    return Transitions(*(torch.from_numpy(column) for column in columns))
-
-
-def numbers(seed: int, count: int = 4000) -> Tensor:
-    return torch.from_numpy(np.random.default_rng(seed).uniform(size=count))
 
 
 def leaves(parameters: Parameters) -> Parameters:
@@ -520,21 +502,6 @@ def _one_thread() -> None:
 
 def shard(members: tuple[Member, ...] = MEMBERS, method: str = "greedy_ac_gm_2", **o: Any) -> Shard:
     return replace(small_shard(method, "GreedyACPendulum", **{**PLAY, **o}), members=members)
-
-
-def experience(population: OffPolicy, dtype: torch.dtype) -> Replay:
-    """Forty transitions that depend on each member's seed alone."""
-    replay = population.replay()
-    for step in range(40):
-        columns = []
-        for member in population.shard.members:
-            rng = np.random.default_rng((member.seed, step))
-            seen = rng.normal(size=(2, 2)).astype(np.float32)
-            own = (seen[0], rng.uniform(-1, 1, 1), rng.normal(), seen[1], rng.random() < 0.2)
-            columns.append([torch.as_tensor(x, dtype=torch.float32) for x in own])
-        replay.add(*(torch.stack(column) for column in zip(*columns, strict=True)))
-    replay.data = replay.data.to(dtype)
-    return replay
 
 
 def learn(

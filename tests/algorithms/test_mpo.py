@@ -24,17 +24,18 @@ from algorithms.methods.off_policy import Transitions
 from algorithms.networks import Parameters
 from algorithms.population import Learners, OffPolicy
 from algorithms.progress import Progress
-from algorithms.replay import CUT, GOES_ON, TERMINATED, Replay
+from algorithms.replay import CUT, GOES_ON, TERMINATED
 from algorithms.seeding import Purpose
 from algorithms.settings import METHODS, MPO
 from algorithms.specification import SpecificationError
 from algorithms.train import Resources, begin_segment, prepare, train_segment
 from envs.registry import ENVIRONMENTS, Environment
+from tests.algorithms.replayed import BATCH, as_type, experience, numbers, some_batch
 from tests.algorithms.small_runs import small_shard
 
 CPU, EAGER = torch.device("cpu"), Resources(mode="eager")
 CHEETAH, PENDULUM, SPHERE = (ENVIRONMENTS[x] for x in ("HalfCheetah-v4", "Pendulum", "Sphere10"))
-BATCH, SAMPLED = 12, 4
+SAMPLED = 4
 POLICIES: dict[str, dict[str, Any]] = {
     "gaussian": {},
     "discretised": {"policy": "discretised", "bins": 5},
@@ -78,23 +79,6 @@ def agent(settings: MPO, world: Environment, seed: int) -> tuple[Parameters, Par
     )
     followed = mpo.followed(settings)
     return parameters, {n: x for n, x in slow.items() if n.partition(".")[0] in followed}
-
-
-def some_batch(world: Environment, seed: int) -> Transitions:
-    rng = np.random.default_rng(seed)
-    size, actions = world.observation_size, world.action.size
-    columns = (
-        rng.normal(size=(BATCH, size)),
-        rng.uniform(-1, 1, (BATCH, actions)),
-        rng.normal(size=BATCH),
-        rng.normal(size=(BATCH, size)),
-        0.97 * rng.integers(0, 2, BATCH),
-    )
-    return Transitions(*(torch.from_numpy(column) for column in columns))
-
-
-def numbers(seed: int, count: int = 4000) -> Tensor:
-    return torch.from_numpy(np.random.default_rng(seed).uniform(size=count))
 
 
 def leaves(parameters: Parameters) -> Parameters:
@@ -592,33 +576,19 @@ def shard(method: str, members: tuple[Member, ...] = MEMBERS, **overrides: Any) 
     return replace(small_shard(method, "Pendulum", **{**SMALL, **overrides}), members=members)
 
 
-def experience(population: OffPolicy, dtype: torch.dtype, count: int = 40) -> Replay:
-    """Transitions that depend on each member's seed alone; of ten, one terminates and one is cut."""
-    replay = population.replay()
-    for step in range(count):
-        columns = []
-        for member in population.shard.members:
-            rng = np.random.default_rng((member.seed, step))
-            seen = rng.normal(size=(2, 3)).astype(np.float32)
-            ending = rng.choice(3, p=(0.8, 0.1, 0.1))
-            own = (seen[0], rng.uniform(-1, 1, 1), rng.normal(), seen[1], ending)
-            columns.append([torch.as_tensor(x, dtype=torch.float32) for x in own])
-        replay.add(*(torch.stack(column) for column in zip(*columns, strict=True)))
-    replay.data = replay.data.to(dtype)
-    return replay
-
-
-def as_type(learners: Learners, dtype: torch.dtype) -> Learners:
-    for name in ("theta", "first_moment", "second_moment", "target"):
-        setattr(learners, name, getattr(learners, name).to(dtype))
-    return learners
+def some_are_cut(rng: np.random.Generator) -> float:
+    """Of ten transitions, one terminates and one is cut."""
+    return float(rng.choice(3, p=(0.8, 0.1, 0.1)))
 
 
 def learn(
     which: Shard, dtype: torch.dtype = torch.float64, updates: int = 5
 ) -> tuple[Learners, dict[str, Tensor], OffPolicy]:
     population = OffPolicy(which, CPU, False)
-    learners, replay = as_type(population.learners(), dtype), experience(population, dtype)
+    learners, replay = (
+        as_type(population.learners(), dtype),
+        experience(population, dtype, some_are_cut),
+    )
     hyper = {name: value.to(dtype) for name, value in population.scheduled(0).items()}
     for _ in range(updates):
         diagnostics = population.update(learners, replay, hyper)
@@ -682,7 +652,7 @@ def test_an_update_is_torchs_adam_with_a_group_for_the_duals(
     method: str, overrides: dict[str, Any]
 ) -> None:
     learners, _, population = learn(shard(method, **overrides))
-    data = experience(population, torch.float64).data
+    data = experience(population, torch.float64, some_are_cut).data
     for index in range(len(MEMBERS)):
         reference = Reference(population, index)
         for update in range(5):
@@ -699,7 +669,7 @@ def test_an_update_is_torchs_adam_with_a_group_for_the_duals(
 def test_slow_copies_are_renewed_after_every_period_and_only_then() -> None:
     """At rate 1 to the bit, in single precision too; 6 updates of period 3."""
     population = OffPolicy(shard("pmpo_ar", target_period=3, return_steps=2), CPU, False)
-    learners, replay = population.learners(), experience(population, torch.float32)
+    learners, replay = population.learners(), experience(population, torch.float32, some_are_cut)
     hyper = population.scheduled(0) | {"target_rate": torch.tensor([1.0, 1.0, 0.25])}
     before = learners.target.clone()
     for update in range(1, 7):
@@ -719,7 +689,7 @@ def test_slow_copies_are_renewed_after_every_period_and_only_then() -> None:
 def test_duals_never_fall_below_their_least_value_and_rise_from_it() -> None:
     """Softplus of −18 is 1.5e-8; below, there would be hardly a slope to come back by."""
     population = OffPolicy(shard("mpo", dual_learning_rate=0.5), CPU, False)
-    learners, replay = population.learners(), experience(population, torch.float32)
+    learners, replay = population.learners(), experience(population, torch.float32, some_are_cut)
     hyper, duals = population.scheduled(0), population.layout.columns("duals")
     floor = torch.full_like(learners.theta[:, duals], -18.0)
     mean = population.layout.unflatten(torch.arange(learners.theta.shape[1]).float())[
@@ -809,7 +779,10 @@ def test_compiled_equals_eager(method: str, overrides: dict[str, Any]) -> None:
     results = []
     with torch.compiler.set_stance("fail_on_recompile"):
         for population in (eager, compiled):
-            learners, replay = population.learners(), experience(population, torch.float32)
+            learners, replay = (
+                population.learners(),
+                experience(population, torch.float32, some_are_cut),
+            )
             hyper, found = population.scheduled(0), []
             for count in (20, 30, 37, 40):
                 replay.count = count

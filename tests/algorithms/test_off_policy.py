@@ -26,6 +26,7 @@ from algorithms.replay import Replay
 from algorithms.seeding import Purpose
 from algorithms.settings import SAC
 from algorithms.train import Resources, prepare
+from tests.algorithms.replayed import as_type, experience
 from tests.algorithms.small_runs import small_shard
 
 CPU = torch.device("cpu")
@@ -50,27 +51,6 @@ def shard(method: str, members: tuple[Member, ...] = MEMBERS, **overrides: Any) 
 
 def population_of(which: Shard, compiled: bool = False) -> OffPolicy:
     return OffPolicy(which, CPU, compiled)
-
-
-def experience(population: OffPolicy, dtype: torch.dtype) -> Replay:
-    """Forty transitions that depend on each member's seed alone."""
-    replay = population.replay()
-    for step in range(40):
-        columns = []
-        for member in population.shard.members:
-            rng = np.random.default_rng((member.seed, step))
-            seen = rng.normal(size=(2, 3)).astype(np.float32)
-            own = (seen[0], rng.uniform(-1, 1, 1), rng.normal(), seen[1], rng.random() < 0.2)
-            columns.append([torch.as_tensor(x, dtype=torch.float32) for x in own])
-        replay.add(*(torch.stack(column) for column in zip(*columns, strict=True)))
-    replay.data = replay.data.to(dtype)
-    return replay
-
-
-def as_type(learners: Learners, dtype: torch.dtype) -> Learners:
-    for name in ("theta", "first_moment", "second_moment", "target"):
-        setattr(learners, name, getattr(learners, name).to(dtype))
-    return learners
 
 
 def learn(

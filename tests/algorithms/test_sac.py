@@ -20,9 +20,9 @@ from algorithms.methods.off_policy import Transitions
 from algorithms.networks import Parameters
 from algorithms.settings import METHODS, SAC, resolve
 from envs.registry import ENVIRONMENTS, Environment
+from tests.algorithms.replayed import BATCH, numbers, some_batch
 
 CHEETAH, PENDULUM = ENVIRONMENTS["HalfCheetah-v4"], ENVIRONMENTS["Pendulum"]
-BATCH = 12
 SMALL: dict[str, Any] = {"hidden": (8, 6), "baseline_actions": 4, "batch_size": BATCH}
 POLICIES: dict[str, dict[str, Any]] = {
     "base": {},
@@ -55,23 +55,6 @@ def agent(settings: SAC, world: Environment, seed: int) -> tuple[Parameters, Par
         if name.startswith("critic.")
     }
     return parameters, slow
-
-
-def some_batch(world: Environment, seed: int) -> Transitions:
-    rng = np.random.default_rng(seed)
-    size, actions = world.observation_size, world.action.size
-    columns = (
-        rng.normal(size=(BATCH, size)),
-        rng.uniform(-1, 1, (BATCH, actions)),
-        rng.normal(size=BATCH),
-        rng.normal(size=(BATCH, size)),
-        0.97 * rng.integers(0, 2, BATCH),
-    )
-    return Transitions(*(torch.from_numpy(column) for column in columns))
-
-
-def numbers(seed: int, count: int = 4000) -> Tensor:
-    return torch.from_numpy(np.random.default_rng(seed).uniform(size=count))
 
 
 # The same again, for one agent, without anything of ours
