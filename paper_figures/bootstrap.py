@@ -39,3 +39,12 @@ def band(curves: Floats) -> tuple[Floats, Floats]:
                 rng=np.random.default_rng(SEED),
             ).confidence_interval
     return ends[0], ends[1]
+
+
+def estimate(values: Floats, geometric: bool = False) -> tuple[int, float, float, float]:
+    """n, mean and 95 % bootstrap interval of the mean of values [n]; of a `geometric` mean, values must be positive."""
+    averaged = np.log(values) if geometric else values
+    low, high = band(averaged[:, None])
+    drawn = np.array([averaged.mean() if len(values) else np.nan, low[0], high[0]])
+    middle, *ends = (np.exp(drawn) if geometric else drawn).tolist()
+    return len(values), middle, ends[0], ends[1]

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 
 from analysis.effects import levels
 from analysis.statistics import Scores, halves
-from paper_figures.bootstrap import band
+from paper_figures.bootstrap import estimate
 from paper_figures.style import LineStyle
 
 ALPHA = "alpha"
@@ -71,12 +71,6 @@ def held_out(members: pd.DataFrame, measure: str, within: Sequence[str]) -> pd.D
             shown = [_values(group[part], measure, str(best)) for part, best in parts]
             rows.append((*who, *chosen, *estimate(np.concatenate(shown))))
     return pd.DataFrame(rows, columns=[*within, "setting", "other_setting", *ESTIMATE])
-
-
-def estimate(values: Scores) -> tuple[int, float, float, float]:
-    """n, mean and 95 % bootstrap interval of the mean of values [n]."""
-    low, high = band(values[:, None])
-    return len(values), float(values.mean()), float(low[0]), float(high[0])
 
 
 def _values(members: pd.DataFrame, measure: str, setting: str) -> Scores:

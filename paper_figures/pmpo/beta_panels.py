@@ -16,7 +16,7 @@ from algorithms.settings import METHODS
 from analysis.effects import levels
 from paper_figures import artifact, curves, style
 from paper_figures.artifact import Request
-from paper_figures.bootstrap import band
+from paper_figures.bootstrap import estimate
 
 KINDS = {"PMPO": ("pmpo_ar", "pmpo_a", "pmpo_r"), "DPO": ("dpo",)}
 """Arms that stand in one panel; β of the one is no β of the other."""
@@ -81,10 +81,7 @@ def values(members: pd.DataFrame, geometric: bool) -> pd.DataFrame:
     rows = []
     for who, own in members.groupby(["environment", "method", "beta"], sort=False):
         found = own["value"].dropna().to_numpy(np.float64)
-        averaged = np.log(found) if geometric else found
-        low, high = band(averaged[:, None])
-        drawn = np.array([averaged.mean() if len(found) else np.nan, low[0], high[0]])
-        rows.append((*who, len(own), len(found), *(np.exp(drawn) if geometric else drawn)))
+        rows.append((*who, len(own), *estimate(found, geometric)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
