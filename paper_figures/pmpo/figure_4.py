@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from paper_figures.evaluation_curves import arms
 from paper_figures.pmpo import language_panels
-from paper_figures.pmpo.language_panels import Layout, Panel, method_arm, methods
+from paper_figures.pmpo.language_panels import Layout, Panel, method_arm
 
 NAME = "figure_4"
 LAYOUT = Layout(
@@ -23,7 +24,7 @@ LAYOUT = Layout(
             line=0.5,
         ),
     ),
-    methods("pmpo_ar", "pmpo_ar_extremes", "pmpo_a", "pmpo_r", "dpo"),
+    arms("pmpo_ar", "pmpo_ar_extremes", "pmpo_a", "pmpo_r", "dpo"),
     "(b) Answers to held-out prompts that score above the base model's by a score that training never sees, ties counting "
     "half, where the paper asked GPT-4; circle: the highest mean of an arm that ends lower.",
 )

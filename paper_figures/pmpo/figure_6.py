@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from paper_figures.evaluation_curves import arms
 from paper_figures.pmpo import language_panels
-from paper_figures.pmpo.language_panels import Layout, Panel, method_arm, methods
+from paper_figures.pmpo.language_panels import Layout, Panel, method_arm
 
 NAME = "figure_6"
 LAYOUT = Layout(
@@ -17,7 +18,7 @@ LAYOUT = Layout(
         Panel("Distinct words", "share of words", "evaluations", "distinct", method_arm),
         Panel("Distance from the base model", "KL (nats)", "evaluations", "kl_base", method_arm),
     ),
-    methods("pmpo_ar", "pmpo_a", "pmpo_r"),
+    arms("pmpo_ar", "pmpo_a", "pmpo_r"),
     "Where (a) rises and (b) falls, the reward is hacked; circle: the highest mean of an arm that ends lower. The paper shows "
     "GPT-4's preferences. (c) Words that an answer has not said before. (d) KL(policy ‖ base) of an answer, Eq. 17.",
 )

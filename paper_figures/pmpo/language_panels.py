@@ -67,11 +67,6 @@ def method_arm(settings: Language, method: str, beta: float) -> str | None:
     return METHODS[method].label if planned is not None and planned.beta == beta else None
 
 
-def methods(*names: str) -> dict[str, LineStyle]:
-    """Methods as arms, each called as in print."""
-    return {METHODS[name].label: style.METHODS[name] for name in names}
-
-
 def main(layout: Layout, argv: Sequence[str] | None = None) -> int:
     """Draw `layout` as the command line asks: parquet, csv, pdf and png."""
     return artifact.draw(layout.name, lambda request: render(layout, request), argv)
@@ -100,17 +95,20 @@ def read(layout: Layout, request: Request) -> Drawn:
     if record is None:
         empty = pd.DataFrame(columns=columns)
         return Drawn(empty, means(empty), pd.DataFrame(columns=["arm", "seed", "status"]))
-    parts: list[pd.DataFrame] = []
-    ends: list[pd.DataFrame] = []
+    tables = {name: record.table(name) for name in ("runs", *(p.table for p in layout.panels))}
+
+    def own(panel: Panel, table: str) -> pd.DataFrame:
+        rows = tables[table]
+        named = [
+            panel.arm(settings, *who) for who in zip(rows["method"], rows["beta"], strict=True)
+        ]
+        rows = rows.assign(arm=named, environment=panel.title)
+        return rows[rows["arm"].isin(layout.arms)]
+
+    parts, ends = [], [own(panel, "runs") for panel in layout.panels]
     for panel in layout.panels:
-        for table, kept in ((panel.table, parts), ("runs", ends)):
-            rows = record.table(table)
-            named = [
-                panel.arm(settings, *who) for who in zip(rows["method"], rows["beta"], strict=True)
-            ]
-            rows = rows.assign(arm=named, environment=panel.title)
-            kept.append(rows[rows["arm"].isin(layout.arms)])
-        parts[-1] = parts[-1].assign(value=parts[-1][panel.column])
+        rows = own(panel, panel.table)
+        parts.append(rows.assign(value=rows[panel.column]))
     shown = pd.concat(parts, ignore_index=True)[columns].dropna(subset="value")
     return Drawn(shown, means(shown), pd.concat(ends, ignore_index=True))
 

@@ -49,8 +49,9 @@ def values(record: StudyRecord | None, settings: Language) -> pd.DataFrame:
     `best` is where the mean independent score is highest, of equal ones the first; without a judge, the reward.
     """
     rows = []
-    for method in settings.arms if record is not None else ():
-        own = of_arm(record, "evaluations", method, settings)
+    evaluated = pd.DataFrame() if record is None else record.table("evaluations")
+    for method in settings.arms if len(evaluated) else ():
+        own = of_arm(evaluated, method, settings)
         seeds = own.groupby("step")
         mean, spread, n = (
             getattr(seeds[list(MEASURES)], name)() for name in ("mean", "std", "count")
@@ -63,11 +64,8 @@ def values(record: StudyRecord | None, settings: Language) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def of_arm(record: StudyRecord | None, table: str, method: str, settings: Language) -> pd.DataFrame:
+def of_arm(rows: pd.DataFrame, method: str, settings: Language) -> pd.DataFrame:
     """The rows of a method as it is planned apart from the sweep."""
-    if record is None:
-        return pd.DataFrame()
-    rows = record.table(table)
     named = [method_arm(settings, *who) for who in zip(rows["method"], rows["beta"], strict=True)]
     return rows[(rows["method"] == method) & pd.notna(named)]
 
@@ -75,8 +73,9 @@ def of_arm(record: StudyRecord | None, table: str, method: str, settings: Langua
 def answers(record: StudyRecord | None, table: pd.DataFrame, settings: Language) -> pd.DataFrame:
     """What the first seed of each arm answers the first held-out prompt at the same evaluations."""
     rows = []
+    kept = pd.DataFrame() if record is None else record.table("examples")
     for method, when, step in table[["method", "when", "step"]].itertuples(index=False):
-        own = of_arm(record, "examples", method, settings)
+        own = of_arm(kept, method, settings)
         own = own[(own["seed"] == settings.seeds[0]) & (own["step"] == step)]
         rows += [{"when": when, **row} for row in own.head(1).to_dict("records")]
     return pd.DataFrame(
