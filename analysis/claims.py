@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
     BeforeValidator,
@@ -72,6 +73,7 @@ TWO_ARMS: Roles = {"new": "one", "old": "one"}
 TWO: Roles = {"first": "one", "second": "one"}
 CELL = ("experiment", "environment", "method", "phase")
 TWO_METHODS = ("first_method", "second_method", "environments")
+SETTINGS = ("first_setting", "second_setting")
 RELATIONS: tuple[Relation, ...] = ("above", "below", "at least", "at most", "similar")
 KINDS: dict[str, Kind] = {
     "mean": Kind(
@@ -116,17 +118,18 @@ KINDS: dict[str, Kind] = {
         optional=("lower_is_better",),
     ),
     "ordering": Kind(
-        "which of two methods scores higher; where over is given, at every value of that hyperparameter",
+        "which of two methods scores higher; where over is given, at every value of that hyperparameter. At least and at most "
+        "allow for a margin, as an equivalence does",
         value=False,
         needs=("relation", *TWO_METHODS),
-        optional=("experiment", "second_experiment", "over"),
+        optional=("experiment", "second_experiment", "over", "margin", *SETTINGS),
         relations=RELATIONS,
     ),
     "equivalence": Kind(
         "two methods score alike: within margin times what the base (the second unless it is named) is above random play",
         value=False,
         needs=("margin", *TWO_METHODS),
-        optional=("experiment", "second_experiment", "base_method", "base_experiment"),
+        optional=("experiment", "second_experiment", "base_method", "base_experiment", *SETTINGS),
     ),
     "robustness": Kind(
         "which of two methods scores higher on average over the values of a hyperparameter, tuned at each",
@@ -176,12 +179,21 @@ COMMON = (
 )
 
 
+class Arm(NamedTuple):
+    """One of the methods that a claim compares: of which experiment, and at which point of its grid if at one."""
+
+    experiment: str | None
+    method: str | None
+    setting: Mapping[str, float] = MappingProxyType({})
+
+
 class Claim(Strict):
     """One checkable statement of the paper.
 
     `value` is written as the paper prints it. `n` counts the units that a mean averages (seeds, unless `unit` says
     otherwise), `episodes` those within a unit. `same_as` names a claim that reports the same quantity elsewhere.
-    The second of two methods may belong to a `second_experiment`, and the base of an equivalence, if it is a third, to a `base_experiment`. `over` is a hyperparameter of an experiment's grid.
+    The second of two methods may belong to a `second_experiment`, and the base of an equivalence, if it is a third, to a `base_experiment`. `over` is a hyperparameter of an experiment's grid;
+    `first_setting` and `second_setting` name the one point of it that a method is compared at.
     `study` is one of experiments.yaml, and `statement` the name by which the paper's answers.py decides on it.
     """
 
@@ -214,7 +226,9 @@ class Claim(Strict):
     method: Words | None = None
     phase: Literal["early", "final"] | None = None
     first_method: Words | None = None
+    first_setting: dict[str, float] = Field(default_factory=dict)
     second_method: Words | None = None
+    second_setting: dict[str, float] = Field(default_factory=dict)
     base_method: Words | None = None
     base_experiment: Words | None = None
     environments: tuple[Words, ...] = ()
@@ -241,13 +255,16 @@ class Claim(Strict):
         return (*named, *([self.same_as] if self.same_as else []))
 
     @property
-    def compared(self) -> tuple[tuple[str | None, str | None], ...]:
-        """Experiment and method of the two methods that are compared, and of an equivalence's base if it is a third."""
+    def compared(self) -> tuple[Arm, ...]:
+        """The two methods that are compared, and an equivalence's base if it is a third."""
         second = self.second_experiment or self.experiment
-        arms = ((self.experiment, self.first_method), (second, self.second_method))
+        arms = (
+            Arm(self.experiment, self.first_method, self.first_setting),
+            Arm(second, self.second_method, self.second_setting),
+        )
         if self.base_method is None:
             return arms
-        return (*arms, (self.base_experiment or second, self.base_method))
+        return (*arms, Arm(self.base_experiment or second, self.base_method))
 
     def role(self, name: str) -> tuple[str, ...]:
         """The ids in a role of `of`."""
@@ -278,6 +295,8 @@ class Claim(Strict):
             yield f"kind {self.kind} takes relation: {', '.join(kind.relations)} (got {self.relation!r})"
         if (self.study is None) != (self.statement is None):
             yield "study and statement go together"
+        if self.kind == "ordering" and self.margin and self.relation not in ("at least", "at most"):
+            yield f"margin goes with relation: at least, at most (got {self.relation!r})"
         if self.base_experiment is not None and self.base_method is None:
             yield "base_experiment goes with base_method"
         if self.base_method is not None and self.compared[2] in self.compared[:2]:
@@ -481,12 +500,19 @@ def _not_in_plan(claim: Claim, plan: Plan) -> Iterator[str]:
             claim, plan, claim.experiment, claim.method, (claim.environment,)
         )
         return
-    for name, method in dict.fromkeys(claim.compared):
-        yield from _arm_not_in_plan(claim, plan, str(name), method, claim.environments)
+    for arm in claim.compared:
+        yield from _arm_not_in_plan(
+            claim, plan, str(arm.experiment), arm.method, claim.environments, arm.setting
+        )
 
 
 def _arm_not_in_plan(
-    claim: Claim, plan: Plan, name: str, method: str | None, environments: tuple[str | None, ...]
+    claim: Claim,
+    plan: Plan,
+    name: str,
+    method: str | None,
+    environments: tuple[str | None, ...],
+    setting: Mapping[str, float] = MappingProxyType({}),
 ) -> Iterator[str]:
     """What one arm of a claim names that experiments.yaml does not have."""
     if name not in plan.experiments:
@@ -501,7 +527,12 @@ def _arm_not_in_plan(
             yield _unknown(claim, "environment", environment, planned)
     if claim.over is not None and claim.over not in experiment.grid:
         yield _unknown(claim, "over", claim.over, experiment.grid)
+    for key, value in setting.items():
+        if key not in experiment.grid:
+            yield _unknown(claim, "setting", key, experiment.grid)
+        elif value not in experiment.grid[key]:
+            yield _unknown(claim, f"setting of {key}", value, map(str, experiment.grid[key]))
 
 
-def _unknown(claim: Claim, key: str, value: str | None, allowed: Any) -> str:
+def _unknown(claim: Claim, key: str, value: float | str | None, allowed: Any) -> str:
     return f"{claim.id}: {key}: {value!r} is not in experiments.yaml; allowed: {', '.join(allowed) or 'none'}"

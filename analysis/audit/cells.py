@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +27,8 @@ SHOWN = "reduced"
 class Runs:
     """The members of a cell: what tells their settings apart [S], their seeds [n], and scores [S, n], NaN where one has none.
 
-    `cell` is "environment / method", for messages; `missing` counts members whose shard has no record.
+    `cell` is "environment / method", for messages; `missing` counts members whose shard has no record, and `diverged` [S, n]
+    tells the members that have none because they diverged.
     """
 
     cell: str
@@ -35,7 +36,26 @@ class Runs:
     settings: tuple[Mapping[str, HyperparameterValue], ...]
     seeds: tuple[int, ...]
     scores: NDArray[np.float64]
+    diverged: NDArray[np.bool_]
     missing: int = 0
+
+    def at(self, setting: Mapping[str, float]) -> Runs:
+        """The members at the points of a grid that have the values of `setting`; all of them if it is empty."""
+        rows = [
+            index
+            for index, own in enumerate(self.settings)
+            if all(own.get(name) == value for name, value in setting.items())
+        ]
+        return replace(
+            self,
+            settings=tuple(self.settings[index] for index in rows),
+            scores=self.scores[rows],
+            diverged=self.diverged[rows],
+        )
+
+    def losing(self, score: float) -> Runs:
+        """The same members, of which those that diverged have `score`."""
+        return replace(self, scores=np.where(self.diverged, score, self.scores))
 
     @property
     def complete(self) -> NDArray[np.float64] | str:
@@ -113,11 +133,17 @@ def _runs(
     cell: str, experiment: str, shards: list[Shard], tables: list[pd.DataFrame], missing: int
 ) -> Runs:
     """The members of all shards by setting and seed, both in the order of the plan."""
-    found: dict[tuple[tuple[str, HyperparameterValue], ...], dict[int, float]] = {}
+    found: dict[tuple[tuple[str, HyperparameterValue], ...], dict[int, tuple[float, bool]]] = {}
     for shard, table in zip(shards, tables, strict=True):
-        for member, score in zip(shard.members, table["score"], strict=True):
+        ends = zip(table["score"], table["status"] == "diverged", strict=True)
+        for member, end in zip(shard.members, ends, strict=True):
             setting = tuple(shard.settings_of(member).items())
-            found.setdefault(setting, {})[member.seed] = float(score)
-    seeds = tuple(dict.fromkeys(seed for scores in found.values() for seed in scores))
-    grid = np.array([[scores.get(seed, np.nan) for seed in seeds] for scores in found.values()])
-    return Runs(cell, experiment, tuple(map(dict, found)), seeds, grid, missing)
+            found.setdefault(setting, {})[member.seed] = end
+    seeds = tuple(dict.fromkeys(seed for members in found.values() for seed in members))
+    scores, diverged = (
+        np.array(
+            [[own.get(seed, (np.nan, False))[part] for seed in seeds] for own in found.values()]
+        )
+        for part in range(2)
+    )
+    return Runs(cell, experiment, tuple(map(dict, found)), seeds, scores, diverged, missing)

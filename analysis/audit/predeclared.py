@@ -1,13 +1,16 @@
 """How two methods compare, by tests that were fixed before there were records: one for each kind of claim.
 
-Kind          Arms of one setting (reruns of a sweep's best)     Arms of a sweep
+Kind          Arms of one setting (reruns, a point of a sweep)   Arms of a sweep
 ordering      Welch interval and probability of improvement      split-seed, at the best setting, or at the best of every value of `over`
+  at least    one one-sided test, margin against random play     the same split-seed, at the best setting
 equivalence   two one-sided tests, margin against random play    the same split-seed, at the best setting
 robustness    none                                               split-seed, area under the sensitivity curve over log₁₀ `over`
 trend         none                                               split-seed, slope of the lead in log₁₀ `over`, and a mean lead above 0
 
-The tests are in `checks/`, the rule from tests to a verdict is in `checks/decision.py`. All compare by the experiment's score. Every
-environment is tested on its own; one that lacks runs leaves the others as they are.
+In the ordering of arms of one setting, "above" or "below", a member that diverged has no policy left and counts as random play;
+elsewhere it leaves its environment undecided. The tests are in `checks/`, the rule from tests to a verdict is in
+`checks/decision.py`. All compare by the experiment's score. Every environment is tested on its own; one that lacks runs leaves
+the others as they are.
 """
 
 from __future__ import annotations
@@ -39,6 +42,8 @@ DIRECTIONS: dict[str | None, Direction] = {
     "grows": "above",
     "shrinks": "below",
 }
+ENDS: dict[str | None, equivalence.Ends] = {None: "both", "at least": "lower", "at most": "upper"}
+"""Which ends of the margin a claim with one is about."""
 
 
 def compared(claim: Claim, arms: Sequence[Arms | str]) -> Sequence[Replication] | str:
@@ -46,7 +51,7 @@ def compared(claim: Claim, arms: Sequence[Arms | str]) -> Sequence[Replication] 
 
     `arms` are their runs in each of the claim's environments, or why there are none.
     """
-    if claim.kind != "equivalence" and _claimed(claim) not in DIRECTIONS:
+    if claim.margin is None and _claimed(claim) not in DIRECTIONS:
         return f"no margin is declared for {claim.relation!r}"
     test, check = _test(claim, [own for own in arms if not isinstance(own, str)])
     parts: list[Part] = []
@@ -67,10 +72,9 @@ def compared(claim: Claim, arms: Sequence[Arms | str]) -> Sequence[Replication] 
 def _test(claim: Claim, arms: Sequence[Arms]) -> tuple[Callable[[Claim, str, Arms], Tested], str]:
     """The test that is declared for a claim, by its kind and by whether its arms are of a sweep; and what it is called."""
     swept = any(len(runs.settings) > 1 for own in arms for runs in own)
-    if claim.kind == "equivalence":
-        if swept:
-            return _alike_swept, equivalence.SWEPT_CHECK
-        return _alike, equivalence.CHECK
+    if claim.margin is not None:
+        check = equivalence.CHECKS[ENDS[claim.relation]]
+        return (_alike_swept, f"{check}, split-seed") if swept else (_alike, check)
     if claim.kind == "ordering" and claim.over is None and not swept:
         return _ordered, ordering.CHECK
     return _swept, sweeps.CHECK
@@ -80,7 +84,7 @@ def _claimed(claim: Claim) -> str | None:
     return claim.lead if claim.kind == "trend" else claim.relation
 
 
-def _complete(arms: Arms) -> list[Scores] | str:
+def _complete(arms: Sequence[Runs]) -> list[Scores] | str:
     """The scores of arms of one setting each, or why they answer nothing."""
     scores: list[Scores] = []
     for told in (runs.complete for runs in arms):
@@ -91,24 +95,31 @@ def _complete(arms: Arms) -> list[Scores] | str:
 
 
 def _ordered(claim: Claim, environment: str, arms: Arms) -> Tested:
-    scores = _complete(arms)
+    nothing = ENVIRONMENTS[environment].anchors.random
+    scores = _complete([runs.losing(nothing) for runs in arms])
     if isinstance(scores, str):
         return scores
     first, second = scores
     stream = comparison_stream(
         environment, str(claim.first_method), setting_text(arms[0].settings[0]), str(claim.second_method)
     )  # fmt: skip
-    return [ordering.ordered(environment, DIRECTIONS[claim.relation], first, second, stream)]
+    found = ordering.ordered(environment, DIRECTIONS[claim.relation], first, second, stream)
+    lost = [f"{runs.diverged.sum()} of {runs.cell}" for runs in arms if runs.diverged.any()]
+    if not lost:
+        return [found]
+    words = f"{' and '.join(lost)} diverged and count as random play, {nothing:.4g}"
+    return [replace(found, said=f"{found.said}, {words}")]
 
 
 def _alike(claim: Claim, environment: str, arms: Arms) -> Tested:
     scores = _complete(arms)
     if isinstance(scores, str):
         return scores
-    first, second, *base = map(Sample.of, scores)
-    assert claim.margin is not None  # its kind needs one
-    random = ENVIRONMENTS[environment].anchors.random
-    return [equivalence.alike(environment, first, second, claim.margin, random, *base)]
+    first, second, *rest = map(Sample.of, scores)
+    base = rest[0] if rest else None
+    assert claim.margin is not None  # `_test` chose by it
+    random, ends = ENVIRONMENTS[environment].anchors.random, ENDS[claim.relation]
+    return [equivalence.alike(environment, first, second, claim.margin, random, base, ends)]
 
 
 def _alike_swept(claim: Claim, environment: str, arms: Arms) -> Tested:
@@ -138,7 +149,16 @@ def _alike_swept(claim: Claim, environment: str, arms: Arms) -> Tested:
     difference, reached = side([(1, first), (-1, second)]), side([(1, base)]).shift
     words = f"best settings, n = {n}"
     return [
-        equivalence.part(environment, difference, (below, above), share, reached, random, words)
+        equivalence.part(
+            environment,
+            difference,
+            (below, above),
+            share,
+            reached,
+            random,
+            words,
+            ENDS[claim.relation],
+        )
     ]
 
 

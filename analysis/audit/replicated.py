@@ -139,10 +139,13 @@ def _compared(claim: Claim, cells: Cells) -> Sequence[Replication] | str:
 def _arms_there(claim: Claim, environment: str, cells: Cells) -> tuple[Runs, ...] | str:
     """The runs of the methods that a claim compares in an environment, or why one of them has none."""
     arms = []
-    for experiment, method in claim.compared:
-        runs = cells(str(experiment), environment, str(method))
+    for arm in claim.compared:
+        runs = cells(str(arm.experiment), environment, str(arm.method))
         if isinstance(runs, str):
             return runs
+        runs = runs.at(arm.setting)
+        if not runs.settings:
+            return f"{runs.cell}: {arm.experiment} has no {dict(arm.setting)} at this scale"
         arms.append(runs)
     return tuple(arms)
 

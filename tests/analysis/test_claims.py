@@ -103,6 +103,14 @@ def test_reported_splits_the_spread_and_inherits_the_cell(paper: Path) -> None:
             ORDER | {"kind": "robustness", "over": "clip", "relation": "similar"},
             "kind robustness takes relation: above, below (got 'similar')",
         ),
+        (
+            ORDER | {"first_setting": {"clip": 0.1}},
+            "setting: 'clip' is not in experiments.yaml; allowed: none",
+        ),
+        (
+            ORDER | {"margin": 0.1},
+            "margin goes with relation: at least, at most (got 'above')",
+        ),
         (ORDER | {"over": "clip"}, "over: 'clip' is not in experiments.yaml; allowed: none"),
         (
             ORDER | {"second_experiment": "second"},

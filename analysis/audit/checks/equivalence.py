@@ -1,5 +1,7 @@
 """Do two arms score alike? Two one-sided tests (Schuirmann 1987), Welch's, against a margin declared beforehand.
 
+Does one score at least, or at most, what the other does? The test of that one end alone (non-inferiority).
+
 The margin is a share m of what the base policy, at its best setting, is above random play, c − r. "Alike" is
 |a − b| < m(c − r), where a, b and c are the true means; r is known. Usually the base is itself the second of the two, c = b; two
 mixtures are compared with the margin of a third arm. Because c is estimated, so is the margin, and each side is tested as the
@@ -12,7 +14,9 @@ Arms of a sweep are compared by the same contrasts, split-seed (`sweeps.py`), ea
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from scipy import special, stats
 
@@ -21,7 +25,13 @@ from analysis.audit.checks.replication import Sample, welch
 from analysis.reported import Range
 from analysis.statistics import SIGNIFICANCE
 
-CHECK, SWEPT_CHECK = "two one-sided tests", "two one-sided tests, split-seed"
+Ends = Literal["both", "lower", "upper"]
+"""The ends of the margin that a claim keeps within: both where two arms are alike, the lower where one is at least the other."""
+CHECKS: dict[Ends, str] = {
+    "both": "two one-sided tests",
+    "lower": "one-sided test of the lower end",
+    "upper": "one-sided test of the upper end",
+}
 
 
 @dataclass(frozen=True)
@@ -64,14 +74,14 @@ def sides(
     return Side(gap + margin, *lower), Side(margin - gap, *upper)
 
 
-def tested(below: Side, above: Side) -> tuple[float, float]:
-    """p-values for "alike", both tests at 5 %, and for "apart", outside by either of two tests at 2.5 %."""
-    return max(below.p, above.p), min(1.0, 2 * min(1 - below.p, 1 - above.p))
+def tested(sides: Sequence[Side]) -> tuple[float, float]:
+    """p-values for "within", every test at 5 %, and for "outside", of either end or the one end at 2.5 %."""
+    return max(side.p for side in sides), min(1.0, 2 * min(1 - side.p for side in sides))
 
 
-def power(below: Side, above: Side, margin: float) -> float:
-    """The chance that both tests succeed where there is no true difference: at least this, by Bonferroni's inequality."""
-    return max(0.0, below.power(margin) + above.power(margin) - 1)
+def power(sides: Sequence[Side], margin: float) -> float:
+    """The chance that all tests succeed where there is no true difference: at least this, by Bonferroni's inequality."""
+    return max(0.0, 1 - sum(1 - side.power(margin) for side in sides))
 
 
 def alike(
@@ -81,12 +91,14 @@ def alike(
     share: float,
     nothing: float,
     base: Sample | None = None,
+    ends: Ends = "both",
 ) -> Part:
-    """The part of an equivalence that is about one environment, from two independent arms and maybe a third as base."""
+    """The part of a claim with a margin that is about one environment, from two independent arms and maybe a third as base."""
     difference = Side(first.mean - second.mean, *welch((first, second)))
     both = sides(first, second, share, nothing, base)
     reached = (second if base is None else base).mean
-    return part(name, difference, both, share, reached, nothing, f"n = {first.n} and {second.n}")
+    n = f"n = {first.n} and {second.n}"
+    return part(name, difference, both, share, reached, nothing, n, ends)
 
 
 def part(
@@ -97,11 +109,12 @@ def part(
     base: float,
     nothing: float,
     n: str,
+    ends: Ends = "both",
 ) -> Part:
-    """The part of an equivalence from the tests of `both` ends, given what the base and random play (`nothing`) score.
+    """The part of a claim with a margin from the tests of `both` ends, given what the base and random play (`nothing`) score.
 
-    Supported where both one-sided tests succeed at 5 %; contradicted where the mean is outside the margin by either of two
-    tests at 2.5 %. Where the base is not above random play there is no margin, and nothing is decided.
+    Supported where the one-sided tests of the claim's `ends` succeed at 5 %; contradicted where the mean is outside the margin
+    there by a test at 2.5 %. Where the base is not above random play there is no margin, and nothing is decided.
     """
     margin, gap = share * (base - nothing), difference.shift
     measured = f"difference = {gap:.4g} ({n})"
@@ -113,10 +126,11 @@ def part(
     finite = math.isfinite(difference.df)
     half = difference.error * special.stdtrit(difference.df, 1 - SIGNIFICANCE) if finite else 0.0
     below, above = both
+    kept = {"both": both, "lower": (below,), "upper": (above,)}[ends]
     said = (
         f"{measured}, 90 % interval {Range(gap - half, gap + half)}, margin ±{margin:.4g} "
         f"({100 * share:g} % of {base:.4g} − {nothing:.4g}), p = {below.p:.2g} (not below) and {above.p:.2g} (not above)"
     )
-    chance = power(below, above, margin)
+    chance = power(kept, margin)
     expected = f"{100 * chance:.0f} % where there is no true difference"
-    return Part(name, said, *tested(below, above), expected)
+    return Part(name, said, *tested(kept), expected)

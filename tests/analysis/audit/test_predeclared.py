@@ -179,6 +179,57 @@ def test_arms_of_a_sweep_are_alike_at_their_best_settings(folder, results, plant
                 shutil.rmtree(results / "paper" / "toy" / "records" / shard.name)
 
 
+def test_at_least_allows_for_a_margin_and_for_any_lead(folder, results, plant) -> None:
+    """A tenth of what −1 is above random play is 0.1917: −1.1 is at least −1, −1.5 is not, −0.2 is and is not alike."""
+    plant("plain", "ppo", noisy(-1.0, 0.05), 1)
+    plant("plain", "prefpoe", noisy(-0.2, 0.05), 2)
+    plant("plain", "linear_fusion", noisy(-1.1, 0.05), 3)
+    plant("other", "ppo", noisy(-1.5, 0.05), 4)
+    least = {"relation": "at least", "margin": 0.1}
+    ahead = judged(folder, results, "ordering", **least)
+    assert ahead.replicated == "replicated"
+    assert ahead.findings[0].check == "one-sided test of the lower end"
+    assert judged(folder, results, "equivalence", margin=0.1).replicated == "contradicted"
+    near = {"first_method": "linear_fusion", **least}
+    assert judged(folder, results, "ordering", **near).replicated == "replicated"
+    far = {"first_method": "ppo", "experiment": "other", "second_experiment": "plain"}
+    assert judged(folder, results, "ordering", **far, **least).replicated == "contradicted"
+    most = {**far, "relation": "at most", "margin": 0.1}
+    assert judged(folder, results, "ordering", **most).replicated == "replicated"
+    with pytest.raises(ValueError, match="margin goes with relation: at least, at most"):
+        judged(folder, results, "ordering", relation="above", margin=0.1)
+
+
+def test_points_of_a_sweep_are_compared_as_arms_of_one_setting(folder, results, plant) -> None:
+    plant("swept", "ppo", lambda setting, g: setting["clip"] + 0.01 * float(g.normal()), 1)
+    one = {"clip": 1.0, "learning_rate": 1.0e-4}
+    two = {"clip": 0.1, "learning_rate": 1.0e-4}
+    same = {"experiment": "swept", "first_method": "ppo"}
+    order = {**same, "relation": "above"}
+    points = {"first_setting": one, "second_setting": two}
+    found = judged(folder, results, "ordering", **order, **points)
+    assert found.replicated == "replicated"
+    assert "difference = 0.9" in found.findings[0].arithmetic
+    assert found.findings[0].check == "Welch interval and probability of improvement"
+    away = {"first_setting": two, "second_setting": one}
+    assert judged(folder, results, "ordering", **order, **away).replicated == "contradicted"
+    apart = judged(folder, results, "equivalence", margin=0.1, **same, **points)
+    assert apart.replicated == "contradicted"
+
+
+def test_a_run_that_diverged_counts_as_random_play_in_an_ordering(folder, results, plant) -> None:
+    """Random play scores −2.917; an equivalence is left undecided, for a policy that is lost is like no other."""
+    plant("plain", "ppo", noisy(-1.0, 0.05), 1)
+    plant("plain", "prefpoe", lambda setting, generator: None, 2)
+    below = judged(folder, results, "ordering", relation="below")
+    assert below.replicated == "replicated"
+    said = below.findings[0].arithmetic
+    assert "difference = -1.9" in said
+    assert "8 of ProbeTarget-v0 / prefpoe diverged and count as random play, -2.917" in said
+    assert judged(folder, results, "ordering", relation="above").replicated == "contradicted"
+    assert judged(folder, results, "equivalence", margin=0.1).replicated == "untested"
+
+
 def test_a_lost_run_leaves_the_other_environments_decided(folder, results, plant) -> None:
     both = {"relation": "above", "environments": ["ProbeTarget-v0", "ProbeSign-v0"]}
     plant("plain", "ppo", noisy(-1.5), 1)

@@ -9,7 +9,7 @@ from statsmodels.stats.weightstats import DescrStatsW, ttest_ind
 
 from analysis.audit.checks import equivalence
 from analysis.audit.checks.decision import decide
-from analysis.audit.checks.equivalence import CHECK, alike, power, sides
+from analysis.audit.checks.equivalence import CHECKS, Ends, alike, power, sides
 from analysis.audit.checks.replication import Sample
 
 RANDOM = 20.0
@@ -84,12 +84,35 @@ def test_with_a_base_that_is_known_it_is_the_textbooks_test() -> None:
 def test_verdicts(mean: float, spread: float, verdict: str) -> None:
     part = alike("here", Sample(mean, spread, N), Sample(BASE, spread, N), 0.1, RANDOM)
     assert "margin ±10 (10 % of 120 − 20)" in part.said
-    assert decide([part], CHECK).verdict == verdict
+    assert decide([part], CHECKS["both"]).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("ends", "mean", "verdict"),
+    [
+        ("lower", 150.0, "replicated"),
+        ("lower", 121.0, "replicated"),
+        ("lower", 111.0, "underpowered"),
+        ("lower", 95.0, "contradicted"),
+        ("upper", 150.0, "contradicted"),
+        ("upper", 95.0, "replicated"),
+    ],
+)
+def test_one_end_is_tested_where_a_claim_is_about_one(
+    ends: Ends, mean: float, verdict: str
+) -> None:
+    """At least: far above is within; just above the lower end, 110, is not enough; below it is outside."""
+    arms = Sample(mean, 10.0, N), Sample(BASE, 10.0, N)
+    part = alike("here", *arms, 0.1, RANDOM, ends=ends)
+    assert decide([part], CHECKS[ends]).verdict == verdict
+    side = sides(*arms, 0.1, RANDOM)[ends == "upper"]
+    assert part.supports == side.p
+    assert part.power == f"{100 * side.power(MARGIN):.0f} % where there is no true difference"
 
 
 def test_no_difference_between_noisy_arms_is_no_equality() -> None:
     noisy = Sample(BASE, 60.0, N)
-    found = decide([alike("here", noisy, noisy, 0.1, RANDOM)], CHECK)
+    found = decide([alike("here", noisy, noisy, 0.1, RANDOM)], CHECKS["both"])
     assert found.verdict == "underpowered"
     assert found.power == "here: 0 % where there is no true difference"
 
@@ -98,14 +121,14 @@ def test_a_base_that_learns_nothing_leaves_no_margin() -> None:
     for mean in (RANDOM, RANDOM - 1):
         part = alike("here", Sample(90.0, 1.0, N), Sample(mean, 1.0, N), 0.1, RANDOM)
         assert "no margin" in part.said
-        assert decide([part], CHECK).verdict == "underpowered"
+        assert decide([part], CHECKS["both"]).verdict == "underpowered"
 
 
 def test_arms_without_spread_are_points() -> None:
     still = Sample(BASE, 0.0, N)
     for mean, verdict in ((125.0, "replicated"), (131.0, "contradicted"), (109.0, "contradicted")):
         part = alike("here", Sample(mean, 0.0, N), still, 0.1, RANDOM)
-        assert decide([part], CHECK).verdict == verdict
+        assert decide([part], CHECKS["both"]).verdict == verdict
 
 
 def simulated(difference: float, spread: float, count: int, seed: int) -> np.ndarray:
@@ -117,7 +140,7 @@ def simulated(difference: float, spread: float, count: int, seed: int) -> np.nda
     firsts = generator.normal(BASE + difference, spread, (count, N))
     bases = generator.normal(BASE, 2 * spread, (count, N))
     tests = [
-        equivalence.tested(*sides(Sample.of(x), Sample.of(y), 0.1, RANDOM))
+        equivalence.tested(sides(Sample.of(x), Sample.of(y), 0.1, RANDOM))
         for x, y in zip(firsts, bases, strict=True)
     ]
     return (np.array(tests) < 0.05).mean(axis=0)
@@ -139,6 +162,6 @@ def test_equal_arms_of_much_spread_are_rarely_decided_on() -> None:
 def test_the_printed_power_is_met(spread: float) -> None:
     """The bound lies below the share found of 2,000 equal pairs, by no more than 5 points."""
     below, above = sides(Sample(BASE, spread, N), Sample(BASE, 2 * spread, N), 0.1, RANDOM)
-    expected = power(below, above, MARGIN)
+    expected = power((below, above), MARGIN)
     found, _ = simulated(0.0, spread, 2000, 5)
     assert expected - 0.03 < found < expected + 0.05
