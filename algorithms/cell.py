@@ -26,7 +26,15 @@ from pydantic import (
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from algorithms.identity import content_hash
-from algorithms.settings import METHODS, Count, NotNegative, Replayed, Settings, resolve
+from algorithms.settings import (
+    METHODS,
+    Count,
+    NotNegative,
+    Replayed,
+    Settings,
+    require_read,
+    resolve,
+)
 from algorithms.specification import SpecificationError, Strict, explain, read_yaml
 from algorithms.study import Study, StudyEntry
 from envs.registry import ENVIRONMENTS, Environment
@@ -231,6 +239,7 @@ class Shard:
 
     def __post_init__(self) -> None:
         swept = {name for member in self.members for name in member.setting}
+        require_read(self.cell.settings, sorted(swept), f"grid of {self.cell.method}")
         foreign = swept - set(self.cell.settings.per_member())
         if foreign:
             raise SpecificationError(

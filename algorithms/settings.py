@@ -9,14 +9,14 @@ members); every other field shapes the computation and is shared. Importing this
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from algorithms.estimator_rules import Base, EstimatorName, Weights, check_estimator
-from algorithms.specification import Strict
+from algorithms.specification import SpecificationError, Strict
 
 
 class PerMember:
@@ -93,6 +93,11 @@ class Settings(Strict):
 
     def schedules(self, passed: float) -> dict[str, float]:
         """What scheduled hyperparameters are multiplied by after the fraction `passed` of training."""
+        return {}
+
+    @property
+    def unread(self) -> Mapping[str, str]:
+        """Settings that nothing reads where others are as they are, each with the reason."""
         return {}
 
     @classmethod
@@ -449,6 +454,25 @@ class MPO(Replayed):
     policy_bound: Bound = 0.0025
     penalty_bound: Bound = 1e-3
 
+    @property
+    def unread(self) -> Mapping[str, str]:
+        """What the improvement and the kind of policy leave out."""
+        gaussian, mpo = self.policy == "gaussian", self.improvement == "mpo"
+        names = ["bins"] if gaussian else ["initial_std"]
+        reasons = dict.fromkeys(names, f"policy is {self.policy}")
+        duals = ["dual_learning_rate", "temperature_bound", "mean_bound", "std_bound", "policy_bound", "penalty_bound"]  # fmt: skip
+        if mpo:
+            other = ["policy_bound"] if gaussian else ["mean_bound", "std_bound", "penalty_bound"]
+            reasons |= dict.fromkeys(other, f"policy is {self.policy}")
+        left_out = {
+            "mpo": ["alpha", "beta", "labels"],
+            "pmpo": duals,
+            "dpo": ["alpha", *duals],
+            "ipo": ["alpha", *duals],
+            "none": ["alpha", "beta", "labels", *duals],
+        }[self.improvement]
+        return reasons | dict.fromkeys(left_out, f"improvement is {self.improvement}")
+
     @model_validator(mode="after")
     def _free_policy_of_a_bandit(self) -> MPO:
         if not self.hidden and self.critic == "learned":
@@ -568,10 +592,22 @@ METHODS: dict[str, Method] = {
 def resolve(method: str, overrides: Mapping[str, Any]) -> Settings:
     """The method's settings with `overrides` applied and validated.
 
-    Raises ValueError (pydantic's ValidationError included) for an unknown key or a value out of range.
+    Raises pydantic's ValidationError for an unknown key or a value out of range, and SpecificationError for a setting that nothing
+    would read.
     """
     base = METHODS[method].settings
-    return type(base).model_validate({**base.model_dump(), **overrides})
+    settings = type(base).model_validate({**base.model_dump(), **overrides})
+    require_read(settings, overrides, f"settings of {method}")
+    return settings
+
+
+def require_read(settings: Settings, names: Iterable[str], where: str) -> None:
+    """Raise SpecificationError if nothing would read one of `names`: whoever sets it expects that it does something."""
+    for name in names:
+        if name in settings.unread:
+            raise SpecificationError(
+                f"{where}: nothing reads {name}, since {settings.unread[name]}"
+            )
 
 
 def on_policy(settings: Settings) -> PPO:

@@ -26,7 +26,7 @@ from algorithms.population import Learners, OffPolicy
 from algorithms.progress import Progress
 from algorithms.replay import CUT, GOES_ON, TERMINATED
 from algorithms.seeding import Purpose
-from algorithms.settings import METHODS, MPO
+from algorithms.settings import METHODS, MPO, resolve
 from algorithms.specification import SpecificationError
 from algorithms.train import Resources, begin_segment, prepare, train_segment
 from envs.registry import ENVIRONMENTS, Environment
@@ -1012,3 +1012,52 @@ def test_arms_are_the_papers() -> None:
         "pmpo_ar_extremes": ("pmpo", "extremes", 0.5, 0.5, 4),
         "dpo": ("dpo", "extremes", 0.5, 20.0, 4),
     }
+
+
+@pytest.mark.parametrize(
+    ("method", "overrides", "message"),
+    [
+        ("mpo", {"beta": 1.0}, "nothing reads beta, since improvement is mpo"),
+        ("mpo", {"policy_bound": 0.1}, "nothing reads policy_bound, since policy is gaussian"),
+        (
+            "mpo",
+            {"policy": "discretised", "mean_bound": 0.1},
+            "nothing reads mean_bound, since policy is discretised",
+        ),
+        ("dpo", {"alpha": 0.2}, "nothing reads alpha, since improvement is dpo"),
+        ("pmpo_ar", {"bins": 5}, "nothing reads bins, since policy is gaussian"),
+        (
+            "pmpo_ar",
+            {"dual_learning_rate": 0.1},
+            "nothing reads dual_learning_rate, since improvement is pmpo",
+        ),
+        (
+            "initial_policy",
+            {"labels": "extremes"},
+            "nothing reads labels, since improvement is none",
+        ),
+    ],
+)
+def test_a_setting_that_nothing_reads_is_refused(
+    method: str, overrides: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SpecificationError, match=f"^settings of {method}: {message}$"):
+        make_cell(method, "Pendulum", overrides, 1000, Protocol(1, 1, 1))
+
+
+def test_a_grid_of_what_nothing_reads_is_refused() -> None:
+    members = tuple(Member(seed=0, setting={"beta": beta}) for beta in (0.1, 0.2))
+    with pytest.raises(SpecificationError, match=r"^grid of mpo: nothing reads beta, since"):
+        Shard(make_cell("mpo", "Pendulum", {}, 1000, Protocol(1, 1, 1)), members)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, own in METHODS.items() if own.settings.family == "mpo"]
+)
+def test_what_is_read_is_accepted(name: str) -> None:
+    """Every setting that the method itself changes from the defaults is one that it reads."""
+    own = METHODS[name].settings
+    changed = {
+        key: value for key, value in own.model_dump().items() if value != getattr(MPO(), key)
+    }
+    assert resolve(name, changed) == own
