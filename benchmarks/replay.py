@@ -1,9 +1,11 @@
-"""Member-updates a second of SAC: this project's populations beside Stable-Baselines3 and SBX, on the same cores.
+"""Member-updates a second of SAC beside Stable-Baselines3 and SBX, and of MPO beside itself alone, on the same cores.
 
     python -m benchmarks.replay --task classic            (needs the extra `benchmarks`)
     python -m benchmarks.replay --task mujoco --members 8
+    python -m benchmarks.replay --task control --steps 2000
 
-An update follows every step once a batch is stored; only updates are counted, and the few steps before them take time too. Every contender runs as `--processes`
+SAC updates after every step and MPO after every fourth, once a batch is stored; only updates are counted, and the few steps before
+them take time too. An `alone` contender is a population of one member. Every contender runs as `--processes`
 processes of one thread each, at the same time; a figure is the sum over them. Compiling is timed apart.
 """
 
@@ -18,24 +20,28 @@ from typing import Any, NamedTuple
 
 from benchmarks import contenders
 
-OURS = ("rep_squashed", "gumbel_rep_sgm", "half_rep_sgm")
+ALONE = " alone"
 PEERS = ("stable-baselines3", "sbx")
 
 
 class Task(NamedTuple):
-    """An environment, here and in gymnasium, with the paper's sizes of networks and batch, and its fixed α if it has one."""
+    """An environment, here and (for peers) in gymnasium, with sizes of networks and batch, members, methods and a fixed α if it has one."""
 
     environment: str
     peers_environment: str
-    hidden: tuple[int, int]
+    hidden: tuple[int, ...]
     batch: int
     members: int
     alpha: float | None
+    contenders: tuple[str, ...]
 
 
+SAC = ("rep_squashed", "gumbel_rep_sgm", "half_rep_sgm", *PEERS)
+MPO = ("mpo", f"mpo{ALONE}", "pmpo_ar", f"pmpo_ar{ALONE}")
 TASKS = {
-    "classic": Task("ShapedPendulum", "Pendulum-v1", (64, 64), 32, 640, 0.1),
-    "mujoco": Task("HalfCheetah-v4", "HalfCheetah-v4", (256, 256), 100, 8, None),
+    "classic": Task("ShapedPendulum", "Pendulum-v1", (64, 64), 32, 640, 0.1, SAC),
+    "mujoco": Task("HalfCheetah-v4", "HalfCheetah-v4", (256, 256), 100, 8, None, SAC),
+    "control": Task("CheetahRun-v1", "", (256, 256, 256), 256, 5, None, MPO),
 }
 
 
@@ -50,6 +56,8 @@ def population(method: str, task: Task, members: int, steps: int) -> dict[str, f
     torch.set_num_threads(1)
     settings: dict[str, Any] = {"hidden": task.hidden, "batch_size": task.batch}
     settings |= {"buffer_size": 100_000, "initial_steps": 0, "update_after": 0}
+    members = 1 if method.endswith(ALONE) else members
+    method = method.removesuffix(ALONE)
     if task.alpha is not None:
         settings |= {"automatic_alpha": False, "alpha": task.alpha}
     cell = make_cell(method, task.environment, settings, steps, Protocol(1, 1, 1))
@@ -97,15 +105,15 @@ def main() -> None:
     p.add_argument("--processes", type=int, default=2)
     p.add_argument("--steps", type=int, default=300, help="of each of our members")
     p.add_argument("--peer-steps", type=int, default=3000)
-    p.add_argument("--contenders", nargs="+", choices=OURS + PEERS, default=list(OURS + PEERS))
-    p.add_argument("--worker", choices=OURS + PEERS, help=argparse.SUPPRESS)
+    p.add_argument("--contenders", nargs="+", choices=SAC + MPO, help="the task's unless named")
+    p.add_argument("--worker", choices=SAC + MPO, help=argparse.SUPPRESS)
     o = p.parse_args()
     task = TASKS[o.task]
     members = o.members or task.members
-    if o.worker in OURS:
-        contenders.report(**population(o.worker, task, members, o.steps))
-    elif o.worker:
+    if o.worker in PEERS:
         contenders.report(**peer(o.worker, task, o.peer_steps))
+    elif o.worker:
+        contenders.report(**population(o.worker, task, members, o.steps))
     else:
         # XLA takes every core unless it is told not to, before it is loaded.
         os.environ["XLA_FLAGS"] = (
@@ -115,7 +123,7 @@ def main() -> None:
         print(f"{task.environment}: {o.processes} processes of one thread, {members} members each")
         options = ["--task", o.task, "--members", str(members), "--steps", str(o.steps)]
         options += ["--peer-steps", str(o.peer_steps)]
-        for contender in o.contenders:
+        for contender in o.contenders or task.contenders:
             with_worker = ["--worker", contender, *options]
             results = contenders.race("benchmarks.replay", with_worker, o.processes)
             print(contenders.row(contender, results, "updates_per_second", "updates/s"), flush=True)
