@@ -333,6 +333,7 @@ class Amendment(Strict):
     evaluation_every: Count | None = None
     snapshots: NotNegative | None = None
     grid: dict[str, tuple[float, ...]] | None = None
+    settings: dict[str, HyperparameterValue] | None = None
 
 
 class Experiment(Strict):
@@ -422,6 +423,12 @@ class Experiment(Strict):
                 raise ValueError(
                     f"{name!r} stands in {' and '.join(where)}; allowed: in one of {', '.join(places)}"
                 )
+        for scale, amendment in self.amendments.items():
+            for name in amendment.settings or {}:
+                if name in self.factors or name in self.grid:
+                    raise ValueError(
+                        f"{name!r} stands in amendments.{scale}.settings and is varied; allowed: one of them"
+                    )
         return self
 
     @model_validator(mode="after")
@@ -433,12 +440,17 @@ class Experiment(Strict):
     def at(self, scale: Scale, name: str) -> Scale:
         """`scale`, called `name`, with this experiment's amendments."""
         amendment = self.amendments.get(name, Amendment())
-        return scale.model_copy(update=amendment.model_dump(exclude_none=True, exclude={"grid"}))
+        own = amendment.model_dump(exclude_none=True, exclude={"grid", "settings"})
+        return scale.model_copy(update=own)
 
     def swept_at(self, scale: str) -> dict[str, tuple[float, ...]]:
         """The grid as `scale` has it."""
         amended = self.amendments.get(scale, Amendment()).grid
         return self.grid if amended is None else amended
+
+    def settings_at(self, scale: str) -> dict[str, HyperparameterValue]:
+        """The settings of every arm at `scale`."""
+        return self.settings | (self.amendments.get(scale, Amendment()).settings or {})
 
 
 def points(swept: Mapping[str, Sequence[T]]) -> Iterator[dict[str, T]]:
@@ -473,11 +485,12 @@ class Plan(Strict):
             swept = self.experiments[entry.best_of]
             if entry.factors or entry.grid or swept.factors:
                 raise ValueError(f"{where}: neither may have factors, and only the sweep a grid")
-            if entry.settings != swept.settings:
-                raise ValueError(
-                    f"{where} has settings {swept.settings}; those here must be the same (are {entry.settings})"
-                )
             for scale, environments in entry.steps.items():
+                settings, sweeps_own = entry.settings_at(scale), swept.settings_at(scale)
+                if settings != sweeps_own:
+                    raise ValueError(
+                        f"{where} has settings {sweeps_own} at {scale}; those here must be the same (are {settings})"
+                    )
                 if not (
                     set(entry.methods) <= set(swept.methods)
                     and set(environments) <= set(swept.steps.get(scale, ()))
@@ -532,7 +545,7 @@ class Plan(Strict):
         entry = self.experiments[experiment]
         protocol = self.scale_of(scale, experiment).protocol
         cells = [
-            make_cell(method, environment, entry.settings, steps, protocol, levels)
+            make_cell(method, environment, entry.settings_at(scale), steps, protocol, levels)
             for environment, steps in entry.steps[scale].items()
             for method in entry.methods
             for levels in points(entry.factors)

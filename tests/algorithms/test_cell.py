@@ -25,7 +25,7 @@ from algorithms.cell import (
     require_scale,
 )
 from algorithms.identity import content_hash
-from algorithms.settings import METHODS
+from algorithms.settings import METHODS, on_policy
 from algorithms.specification import SpecificationError
 from envs.registry import ENVIRONMENTS
 
@@ -487,6 +487,25 @@ def test_a_scale_may_sweep_a_grid_of_its_own(tmp_path: Path) -> None:
     assert settings["paper"] == {(("gamma", gamma),) for gamma in (0.9, 0.99)}
 
 
+def test_a_scale_may_have_settings_of_its_own(tmp_path: Path) -> None:
+    """They go over the experiment's, and leave other scales as they were."""
+    data = copy.deepcopy(PLAN)
+    own = data["experiments"]["discrete"] | {"settings": {"clip": 0.3, "gamma": 0.9}}
+    own["steps"] = {scale: own["steps"]["quick"] for scale in ("quick", "paper")}
+    own["amendments"] = {"paper": {"settings": {"gamma": 0.95, "epochs": 2}}}
+    data["scales"]["paper"] = data["scales"]["quick"]
+    data["experiments"]["discrete"] = own
+    plan = load_plan(written(tmp_path, data))
+    found = {
+        scale: {
+            (s.clip, s.gamma, s.epochs)
+            for s in (on_policy(cell.settings) for cell in plan.cells(scale, "discrete"))
+        }
+        for scale in ("quick", "paper")
+    }
+    assert found == {"quick": {(0.3, 0.9, 10)}, "paper": {(0.3, 0.95, 2)}}
+
+
 @pytest.mark.parametrize(
     ("key", "value", "protocol"),
     [
@@ -794,6 +813,17 @@ BAD: dict[str, tuple[tuple[str, ...], Any, list[str]]] = {
             "allowed: in one of settings, factors, grid",
         ],
     ),
+    "setting of an amendment that is varied": (
+        (*STUDY,),
+        PLAN["experiments"]["discrete"]
+        | {"grid": {"clip": [0.1]}, "amendments": {"quick": {"settings": {"clip": 0.3}}}},
+        ["experiments.discrete", "'clip' stands in amendments.quick.settings and is varied"],
+    ),
+    "unknown setting of an amendment": (
+        (*STUDY, "amendments"),
+        {"quick": {"settings": {"clop": 0.3}}},
+        ["experiments.discrete", "'clop'", "allowed: adam_epsilon"],
+    ),
     "amendment of a scale that the experiment leaves out": (
         (*STUDY, "amendments"),
         {"paper": {"seeds": [1]}},
@@ -805,7 +835,7 @@ BAD: dict[str, tuple[tuple[str, ...], Any, list[str]]] = {
         [
             "experiments.discrete.amendments.quick",
             "'segments'",
-            "allowed: curve_rows, evaluation_episodes, evaluation_every, grid, members_per_shard, seeds, snapshots, weights",
+            "allowed: curve_rows, evaluation_episodes, evaluation_every, grid, members_per_shard, seeds, settings, snapshots, weights",
         ],
     ),
     "amendment with more snapshots than ends of segments": (
