@@ -1,16 +1,23 @@
 # make reproduce: retrain every paper at scale quick and draw its tables, figures and report
 # make test:      the tests          make lint: ruff and mypy
+# make test-slurm: the workflow on a SLURM cluster of this one machine, which it installs where it may (Debian, Ubuntu; root)
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: reproduce test lint
+.PHONY: reproduce test test-slurm lint
 
 reproduce: $(INSTALLED)
 	$(BIN)/snakemake all
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+test-slurm: $(INSTALLED)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,slurm]'
+	@command -v sbatch >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq slurm-wlm munge; } >/dev/null 2>&1 || true
+	$(BIN)/python -m pytest -m slurm -rs tests/test_slurm.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

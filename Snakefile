@@ -26,11 +26,17 @@ except SpecificationError as error:
     sys.exit(f"error: {error}")
 
 PYTHON = shlex.quote(sys.executable)
+# Of this machine; none are given where jobs go to a cluster.
+CORES = workflow.resource_settings.cores or 1
 SCALE = request.scale
 FOLDERS = [str(paper.folder) for paper in request.papers]
 IMPORTED = ["--imported", *map(str, request.imported)] if request.imported else []
 DRAWN = f"{request.root}/{{paper}}{request.suffix}"
 REPORT_CODE = ["analysis/report.py", "analysis/ledger.py", "analysis/pages.py", "analysis/templates/report.html.j2"]
+
+
+# What takes seconds is not worth a cluster's queue.
+localrules: all, report, recorded, audit, witnesses, answers, released, choice, statistics, table, figure
 
 
 wildcard_constraints:
@@ -170,7 +176,7 @@ rule study:
         module=lambda wildcards: f"{request.by_name[wildcards.paper].module}.{wildcards.study}",
         folder=lambda wildcards: request.by_name[wildcards.paper].folder,
         records=lambda wildcards: request.records(wildcards.paper),
-    threads: workflow.cores or 1
+    threads: CORES
     shell:
         "{PYTHON} -m {params.module} --paper {params.folder:q} --scale {SCALE}"
         " --records {params.records:q} --scratch {request.scratch:q}"
