@@ -5,7 +5,7 @@
     snakemake prefpoe_table_1                one table or figure
     snakemake recorded                       train nothing, draw what is recorded
     snakemake audit                          what holds of everything that the papers claim; trains nothing
-    snakemake all --config scale=paper       another scale; also paper=…, results=…, imported=….csv
+    snakemake all --config scale=paper       another scale; also paper=…, results=…, imported=….csv, device=…
 """
 
 import shlex
@@ -22,8 +22,13 @@ try:
     request = read_request(config)
     request.check_imports()
     request.check_records()
+    request.check_device()
 except SpecificationError as error:
     sys.exit(f"error: {error}")
+
+# Jobs begin as long as their leases fit on the GPUs together; which GPU each gets is decided by algorithms/devices.py.
+if request.gpu_mb_limit and "gpu_mb" not in workflow.global_resources:
+    workflow.register_resource("gpu_mb", request.gpu_mb_limit)
 
 PYTHON = shlex.quote(sys.executable)
 SCALE = request.scale
@@ -149,13 +154,15 @@ rule train:
         folder=lambda wildcards: request.by_name[wildcards.paper].folder,
         records=lambda wildcards: request.records(wildcards.paper),
         scratch=lambda wildcards: f"{request.scratch}/{wildcards.hash}",
-    threads: 1
+    threads: request.threads(workflow.cores)
     resources:
         mem_mb=lambda wildcards: request.memory_mb(wildcards.paper, wildcards.hash),
+        gpu_mb=lambda wildcards: request.gpu_mb(wildcards.paper, wildcards.hash),
     shell:
         "mkdir -p {params.scratch:q} && "
         "{PYTHON} -m algorithms.train --paper {params.folder:q} --scale {SCALE}"
         " --shard {wildcards.hash} --records {params.records:q} --scratch {request.scratch:q}"
+        " --device {request.device} --threads {threads}"
         " > {params.scratch:q}/train.log 2>&1"
 
 
