@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import psutil
 import torch
+from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from algorithms.cell import Member, Protocol, Shard, make_cell
@@ -78,7 +79,7 @@ def measure(device: torch.device) -> Speed:
     )  # so far this process has loaded what training loads
     populations = [_population(probe, device) for probe in PROBES]
     costs = _fit([pair for population in populations for pair in _timed_calls(population)])
-    loops = [_loop(probe, device) for probe in (ON_POLICY, REPLAY)]
+    loops = (_loop(ON_POLICY, device), _loop(REPLAY, device))
     return Speed(*costs, *loops, startup, {})
 
 
@@ -88,10 +89,11 @@ def environment_seconds(name: str) -> float:
     pool = Pool(world, range(COPIES))
     pool.reset()
     chance, space = np.random.default_rng(0), world.action
-    if isinstance(space, Discrete):
-        actions = chance.integers(0, space.size, COPIES)
-    else:
-        actions = chance.uniform(space.low, space.high, (COPIES, space.size))
+    actions: NDArray[Any] = (
+        chance.integers(0, space.size, COPIES)
+        if isinstance(space, Discrete)
+        else chance.uniform(space.low, space.high, (COPIES, space.size))
+    )
     return _seconds(lambda: pool.step(actions), torch.device("cpu"), SECONDS / 4) / COPIES
 
 

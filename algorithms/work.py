@@ -84,11 +84,11 @@ class Demand:
     replayed: bool
 
 
-class Counter(TorchDispatchMode):
+class Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts what is dispatched while it is entered; views of other tensors, which move nothing, do not count."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.work = Work()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -107,7 +107,8 @@ class Counter(TorchDispatchMode):
 
 def counted(call: Callable[[], Any]) -> Work:
     """What `call` dispatches."""
-    with Counter() as counter:
+    counter = Counter()
+    with counter:
         call()
     return counter.work
 
