@@ -18,7 +18,7 @@ import torch
 from algorithms import throughput, work
 from algorithms.cell import Shard
 from algorithms.records import environment_provenance, write_json
-from algorithms.throughput import Loop, Speed
+from algorithms.throughput import Line, Speed
 from algorithms.work import Calls, Work
 
 FILE = "throughput.json"
@@ -61,10 +61,10 @@ def calibrate(shards: Iterable[Shard], device: str, scratch: Path) -> Calibratio
     return found
 
 
-def _stepped(known: Mapping[str, float], wanted: Iterable[str]) -> dict[str, float]:
-    """Seconds of a step in every environment that is known or wanted."""
+def _stepped(known: Mapping[str, Line], wanted: Iterable[str]) -> dict[str, Line]:
+    """How fast every environment steps that is known or wanted."""
     missing = sorted(set(wanted) - set(known))
-    return {**known, **{name: throughput.environment_seconds(name) for name in missing}}
+    return {**known, **{name: throughput.environment_line(name) for name in missing}}
 
 
 def _read(path: Path, here: Mapping[str, Any]) -> Calibration | None:
@@ -73,9 +73,10 @@ def _read(path: Path, here: Mapping[str, Any]) -> Calibration | None:
         told = json.loads(path.read_text(encoding="utf-8"))
         if told["machine"] == here:
             speed = told["speed"]
-            loops = {name: Loop(*speed[name]) for name in ("on_policy", "replay")}
+            lines = {name: Line(*speed[name]) for name in ("on_policy", "replay")}
+            stepped = {name: Line(*found) for name, found in speed["environments"].items()}
             return Calibration(
-                Speed(**{**speed, **loops}),
+                Speed(**{**speed, **lines, "environments": stepped}),
                 {name: _calls(found) for name, found in told["calls"].items()},
             )
     return None

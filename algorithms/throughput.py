@@ -6,7 +6,7 @@ Times are processor time, so that what else runs on the machine matters little; 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -28,7 +28,8 @@ from envs.registry import ENVIRONMENTS, Discrete
 
 SECONDS = 0.4
 """How long each call is repeated; the whole takes about twenty seconds."""
-COPIES = 8
+FEW, MANY = 2, 32
+"""Copies of an environment at which a line through two points is laid: what a lock-step takes, and each copy of it."""
 STEPS = 256
 COMMON = {"rollout_steps": STEPS, "minibatches": 4}
 LATER = {"initial_steps": 0, "update_after": 10**6, "buffer_size": 10**4}
@@ -46,11 +47,11 @@ class Probe(NamedTuple):
 ON_POLICY = Probe("ppo", "HalfCheetah-v4", COMMON, 1)
 REPLAY = Probe("rep_squashed", "HalfCheetah-v4", LATER, 1)
 NATIVE = Probe("rep_squashed", "ShapedPendulum", {**LATER, "hidden": (64, 64)}, 32)
-PROBES = (ON_POLICY, ON_POLICY._replace(members=COPIES), REPLAY, NATIVE)
+PROBES = (ON_POLICY, ON_POLICY._replace(members=8), REPLAY, NATIVE)
 
 
-class Loop(NamedTuple):
-    """Seconds that Python takes around one lock-step of the environments, and besides for each copy."""
+class Line(NamedTuple):
+    """Seconds of one lock-step of an environment, or of the Python around it, and besides for each copy."""
 
     step: float
     copy: float
@@ -60,41 +61,58 @@ class Loop(NamedTuple):
 class Speed:
     """Seconds of one operation of torch, of a number that it writes, of a floating-point operation; and the rest.
 
-    `environments` has the seconds of one step of one copy; `startup` is how long a process takes to load what it needs.
+    `on_policy` and `replay` are the Python around a lock-step; `startup` is how long a process takes to load what it needs.
     """
 
     operation: float
     element: float
     flop: float
-    on_policy: Loop
-    replay: Loop
+    on_policy: Line
+    replay: Line
     startup: float
-    environments: Mapping[str, float]
+    environments: Mapping[str, Line]
 
 
 def measure(device: torch.device) -> Speed:
-    """Measure this machine; which environments step how fast is asked for apart, by `environment_seconds`."""
+    """Measure this machine; how fast environments step is asked for apart, by `environment_line`."""
     startup = sum(
         psutil.Process().cpu_times()[:2]
     )  # so far this process has loaded what training loads
     populations = [_population(probe, device) for probe in PROBES]
-    costs = _fit([pair for population in populations for pair in _timed_calls(population)])
-    loops = (_loop(ON_POLICY, device), _loop(REPLAY, device))
-    return Speed(*costs, *loops, startup, {})
+    flop = _flop_seconds(device)
+    pairs = [pair for population in populations for pair in _timed_calls(population)]
+    operation, element = _fit(pairs, flop)
+    loops = (
+        _line(lambda copies: _loop_seconds(ON_POLICY, copies, device)),
+        _line(lambda copies: _loop_seconds(NATIVE, copies, device)),
+    )
+    return Speed(operation, element, flop, *loops, startup, {})
 
 
-def environment_seconds(name: str) -> float:
-    """Seconds of one step of one copy, among eight with uniform actions."""
+def environment_line(name: str) -> Line:
+    """Seconds of a lock-step of an environment, with uniform actions."""
+    return _line(lambda copies: _step_seconds(name, copies))
+
+
+def _line(seconds: Callable[[int], float]) -> Line:
+    """The line through `seconds` of few copies and of many."""
+    few, many = seconds(FEW), seconds(MANY)
+    copy = max(0.0, many - few) / (MANY - FEW)
+    return Line(max(0.0, few - FEW * copy), copy)
+
+
+def _step_seconds(name: str, copies: int) -> float:
+    """Seconds of a lock-step of so many copies."""
     world = ENVIRONMENTS[name]
-    pool = Pool(world, range(COPIES))
+    pool = Pool(world, range(copies))
     pool.reset()
     chance, space = np.random.default_rng(0), world.action
     actions: NDArray[Any] = (
-        chance.integers(0, space.size, COPIES)
+        chance.integers(0, space.size, copies)
         if isinstance(space, Discrete)
-        else chance.uniform(space.low, space.high, (COPIES, space.size))
+        else chance.uniform(space.low, space.high, (copies, space.size))
     )
-    return _seconds(lambda: pool.step(actions), torch.device("cpu"), SECONDS / 4) / COPIES
+    return _seconds(lambda: pool.step(actions), torch.device("cpu"), SECONDS / 4)
 
 
 def _population(probe: Probe, device: torch.device) -> Population:
@@ -111,13 +129,24 @@ def _timed_calls(population: Population) -> Iterator[tuple[Work, float]]:
             yield work, _seconds(call, population.device, SECONDS)
 
 
-def _fit(measured: list[tuple[Work, float]]) -> tuple[float, float, float]:
-    """Seconds of an operation, an element and a flop that come nearest to what was measured, in proportion; none negative."""
-    rows = np.array([work for work, _ in measured]) / np.array([[s] for _, s in measured])
+def _fit(measured: Sequence[tuple[Work, float]], flop: float) -> tuple[float, float]:
+    """Seconds of an operation and of an element that come nearest, in proportion, to what was measured; none negative.
+
+    Those of a flop are given: calls with many flops have many elements, so that both cannot be told from these calls alone.
+    """
+    taken = np.array([seconds for _, seconds in measured])
+    known = np.array([work.flops * flop for work, _ in measured]) / taken
+    rows = np.array([(work.operations, work.elements) for work, _ in measured]) / taken[:, None]
     scale = rows.max(axis=0)
-    found, _ = nnls(rows / scale, np.ones(len(rows)))
-    operation, element, flop = found / scale
-    return float(operation), float(element), float(flop)
+    found, _ = nnls(rows / scale, np.maximum(0.0, 1 - known))
+    operation, element = found / scale
+    return float(operation), float(element)
+
+
+def _flop_seconds(device: torch.device) -> float:
+    """Seconds of a floating-point operation in the product of a batch of 100 with 256 units, of four members."""
+    batch, weights = (torch.ones(4, size, 256, device=device) for size in (100, 256))
+    return _seconds(lambda: torch.bmm(batch, weights), device, SECONDS) / (2 * 4 * 100 * 256**2)
 
 
 def _loop_seconds(probe: Probe, members: int, device: torch.device) -> float:
@@ -132,7 +161,7 @@ def _loop_seconds(probe: Probe, members: int, device: torch.device) -> float:
         population.replay() if isinstance(population, OffPolicy) else None,
     )
     policy = _seconds(calls_of(population)["act"], device, SECONDS)
-    simulator = members * environment_seconds(probe.environment)
+    simulator = _step_seconds(probe.environment, members)
     whole, steps = _training_step(population, state)
     return max(0.0, _seconds(whole, device, SECONDS) / steps - policy - simulator)
 
@@ -146,13 +175,6 @@ def _training_step(population: Population, state: TrainingState) -> tuple[Callab
     assert isinstance(population, OffPolicy)
     loop = OffPolicyLoop(population, state, 0, 1)
     return lambda: loop.iterate(0), population.settings.iteration_steps
-
-
-def _loop(probe: Probe, device: torch.device) -> Loop:
-    """The loop around one copy, and what each further one adds."""
-    one, many = (_loop_seconds(probe, members, device) for members in (1, COPIES))
-    copy = max(0.0, many - one) / (COPIES - 1)
-    return Loop(max(0.0, one - copy), copy)
 
 
 def _seconds(call: Callable[[], Any], device: torch.device, seconds: float) -> float:

@@ -22,7 +22,7 @@ from algorithms.header import RecordError, read_header
 from algorithms.population import compiler_missing
 from algorithms.specification import SpecificationError
 from algorithms.threads import limit_threads
-from algorithms.throughput import Loop, Speed
+from algorithms.throughput import Line, Speed
 from algorithms.work import Calls, Demand, Work
 from analysis.claims import read_claims
 from analysis.compute import hours, stated
@@ -31,6 +31,8 @@ from analysis.workflow import PaperFolder, Request, read_request
 COMPILED_OPERATION, COMPILED_DATA = 0.15, 0.4
 """What compiling leaves of the time of an operation and of its numbers. Measured on an Intel Xeon, eight cells: 0.11 to 0.37
 of an action or update is left, 0.8 of one; see CONTRIBUTING.md for how far estimates are off."""
+COMPILED_BEFORE = 0.2
+"""What is left of the seconds of compiling where a shard of the same shapes has been compiled before, and the cache is warm."""
 ROW_NUMBERS = 16
 """Numbers of one row of a member's curve and diagnostics, about."""
 HEADS = ("experiment", "cells", "shards", "done", "core-hours", "left")
@@ -69,15 +71,14 @@ def _computing(asked: Work, speed: Speed, operation: float, data: float) -> floa
     return operation * asked.operations * speed.operation + data * numbers
 
 
-def _stepping(steps: int, copies: int, loop: Loop, step: float) -> float:
-    return steps * (loop.step + copies * (loop.copy + step))
+def _stepping(steps: int, copies: int, *lines: Line) -> float:
+    return steps * sum(line.step + copies * line.copy for line in lines)
 
 
-def cost(shard: Shard, one: Calls, speed: Speed, gpus: devices.Found, done: bool) -> Cost:
-    """What `shard` takes on this machine, given the work of `one` member."""
-    asked = work.demand(shard, one)
-    if compiler_missing():
-        asked = replace(asked, compiling=0.0)
+def cost(
+    shard: Shard, asked: Demand, one: Calls, speed: Speed, gpus: devices.Found, done: bool
+) -> Cost:
+    """What `shard`, which asks for so much, takes on this machine; `one` is the work of one member."""
     wall = seconds(asked, speed) / 3600
     members, protocol = len(shard.members), shard.cell.protocol
     kept = protocol.weights + protocol.snapshots
@@ -104,16 +105,18 @@ def _share(shard: Shard, gpus: devices.Found) -> float:
 def costs(request: Request, paper: str, known: Calibration) -> dict[str, Cost]:
     """What every shard of a paper takes, by hash."""
     gpus = devices.Found(()) if request.device == "cpu" else request.gpus
-    return {
-        digest: cost(
-            shard,
-            known.calls[work.key(shard)],
-            known.speed,
-            gpus,
-            Path(request.record(paper, shard)).exists(),
-        )
-        for digest, shard in request.shards[paper].items()
-    }
+    found: dict[str, Cost] = {}
+    compiled: set[tuple[str, int]] = set()
+    for digest, shard in request.shards[paper].items():
+        shapes = (work.key(shard), len(shard.members))
+        one = known.calls[shapes[0]]
+        asked = work.demand(shard, one)
+        share = 0.0 if compiler_missing() else COMPILED_BEFORE if shapes in compiled else 1.0
+        compiled.add(shapes)
+        done = Path(request.record(paper, shard)).exists()
+        asked = replace(asked, compiling=share * asked.compiling)
+        found[digest] = cost(shard, asked, one, known.speed, gpus, done)
+    return found
 
 
 def row(name: str, cells: int, shards: Sequence[Cost], gpu: bool) -> tuple[str, ...]:
