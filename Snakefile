@@ -3,6 +3,7 @@
     snakemake all                            every paper at scale quick
     snakemake prefpoe                        one paper
     snakemake prefpoe_table_1                one table or figure
+    snakemake plan                           train nothing, print what it takes
     snakemake recorded                       train nothing, draw what is recorded
     snakemake audit                          what holds of everything that the papers claim; trains nothing
     snakemake all --config scale=paper       another scale; also paper=…, results=…, imported=….csv, device=…
@@ -64,6 +65,13 @@ rule report:
     shell:
         "{PYTHON} -m analysis.report --papers {FOLDERS:q} --scale {SCALE}"
         " --results {request.results:q} --output {output.page:q} {IMPORTED:q}"
+
+
+rule plan:
+    threads: workflow.cores or 1
+    shell:
+        "{PYTHON} -m analysis.plan --papers {FOLDERS:q} --scale {SCALE}"
+        " --results {request.results:q} --device {request.device} --cores {threads}"
 
 
 rule recorded:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from algorithms import devices, memory
-from algorithms.cell import SCALES, Plan, Shard, require_scale
+from algorithms.cell import SCALES, Cell, Plan, Shard, require_scale
 from algorithms.choice import choice_path, require_choice
 from algorithms.header import read_header, require_hash, sha256
 from algorithms.specification import SpecificationError
@@ -56,6 +56,7 @@ RULES = (
     "audit",
     "choice",
     "figure",
+    "plan",
     "recorded",
     "released",
     "report",
@@ -308,10 +309,17 @@ class Request:
 
     def sweep_records(self, paper: str, sweep: str) -> list[str]:
         """The records that a choice is made from; none where it is made, because it then stays."""
-        cell = self.by_name[paper].plan.rerun_of(self.scale, sweep)
+        cell = self._reruns[paper].get(sweep)
+        if cell is None:
+            raise SpecificationError(f"no best_of at scale {self.scale} names the sweep {sweep!r}")
         if cell.best_of is None or choice_path(Path(self.records(paper)), cell).exists():
             return []
         return [self.record(paper, shard) for shard in cell.best_of.shards]
+
+    @cached_property
+    def _reruns(self) -> dict[str, dict[str, Cell]]:
+        """The cells of each paper that rerun the best of a sweep, by the sweep's hash."""
+        return {name: paper.plan.reruns(self.scale) for name, paper in self.by_name.items()}
 
     def artifact_records(self, paper: str, artifact: str) -> list[str]:
         """The records that an artifact shows."""
