@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import pynvml
 import pytest
 
 from algorithms.devices import (
@@ -19,6 +21,7 @@ from algorithms.devices import (
     Found,
     Gpu,
     Place,
+    find,
     lease,
     obstacle,
     place,
@@ -161,3 +164,43 @@ def test_cuda_where_it_cannot_be_is_an_error(found: Found, words: str, tmp_path:
 def test_what_just_fits_is_no_obstacle() -> None:
     assert obstacle(SMALL, 3 * SLOT) == ""
     assert "4 GB" in obstacle(SMALL, 3 * SLOT + 1)
+
+
+def test_a_divided_gpu_is_its_instances(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the driver tells it: a whole GPU that knows no MIG, and one with instances 0 and 2; told here, for want of both."""
+
+    def mig_mode(gpu: str) -> list[int]:
+        if gpu == "old":
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+        return [pynvml.NVML_DEVICE_MIG_ENABLE, pynvml.NVML_DEVICE_MIG_ENABLE]
+
+    def instance(gpu: str, index: int) -> str:
+        if index == 1:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
+        return f"{gpu}/{index}"
+
+    told = {
+        "nvmlInit": lambda: None,
+        "nvmlShutdown": lambda: None,
+        "nvmlDeviceGetCount": lambda: 2,
+        "nvmlDeviceGetHandleByIndex": lambda index: ("old", "new")[index],
+        "nvmlDeviceGetMigMode": mig_mode,
+        "nvmlDeviceGetMaxMigDeviceCount": lambda gpu: 3,
+        "nvmlDeviceGetMigDeviceHandleByIndex": instance,
+        "nvmlDeviceGetUUID": lambda handle: f"{'MIG' if '/' in handle else 'GPU'}-{handle}",
+        "nvmlDeviceGetName": lambda handle: "stated",
+        "nvmlDeviceGetMemoryInfo": lambda handle: SimpleNamespace(total=8 * SLOT),
+    }
+    for name, function in told.items():
+        monkeypatch.setattr(pynvml, name, function)
+    monkeypatch.setattr("algorithms.devices.metadata.version", lambda name: "2.13.0")
+    monkeypatch.delenv(VISIBLE, raising=False)
+    assert [one.uuid for one in find().devices] == ["GPU-old", "MIG-new/0", "MIG-new/2"]
+    assert {one.slots for one in find().devices} == {7}
+    monkeypatch.setenv(VISIBLE, "5")
+    assert find() == Found((), f"{VISIBLE}=5 leaves no GPU visible")
+
+
+def test_torch_without_cuda_uses_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("algorithms.devices.metadata.version", lambda name: "2.13.0+cpu")
+    assert find() == Found((), "torch 2.13.0+cpu is built without CUDA")
