@@ -7,6 +7,7 @@ dies. The locks lie in a folder of this machine and user, so that workflows of s
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -222,8 +223,12 @@ def lease(
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _lock(folder / "queue.lock").acquire(poll_interval=poll_seconds):
-        while not (taken := _take(devices, wanted, folder)):
+        taken = _take(devices, wanted, folder)
+        if not taken:
+            print(f"waiting for {wanted} GB of a GPU's memory", file=sys.stderr)
+        while not taken:
             time.sleep(poll_seconds)
+            taken = _take(devices, wanted, folder)
     device, held = taken
     try:
         yield Lease(device, tuple(held))

@@ -28,7 +28,7 @@ from envs.registry import ENVIRONMENTS, Discrete
 
 SECONDS = 0.4
 """How long each call is repeated; the whole takes about twenty seconds."""
-FEW, MANY = 2, 32
+FEW, MANY = 2, 16
 """Copies of an environment at which a line through two points is laid: what a lock-step takes, and each copy of it."""
 STEPS = 256
 COMMON = {"rollout_steps": STEPS, "minibatches": 4}
