@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,6 +34,7 @@ COMPILED_OPERATION, COMPILED_DATA = 0.15, 0.4
 of an action or update is left, 0.8 of one; see CONTRIBUTING.md for how far estimates are off."""
 COMPILED_BEFORE = 0.2
 """What is left of the seconds of compiling where a shard of the same shapes has been compiled before, and the cache is warm."""
+WIDTH = 100
 ROW_NUMBERS = 16
 """Numbers of one row of a member's curve and diagnostics, about."""
 HEADS = ("experiment", "cells", "shards", "done", "core-hours", "left")
@@ -141,6 +143,10 @@ def _bytes(count: float) -> str:
     return f"{count / 1e9:,.1f} GB" if count >= 5e7 else f"{count / 1e6:,.1f} MB"
 
 
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, WIDTH, break_on_hyphens=False)
+
+
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Columns side by side: the first is text, the others are numbers."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -183,11 +189,11 @@ def remarks(request: Request, paper: PaperFolder, known: Mapping[str, Cost]) -> 
     if large:
         said.append(
             f"{len(large)} shards take up to {_bytes(max(one.memory for one in large))} of memory, more than the "
-            f"{_bytes(limit)} that this machine gives; lower members_per_shard or buffer_size"
+            f"{_bytes(limit)} that this machine gives; lower members_per_shard or buffer_size."
         )
     if request.scale == "paper" and paper.paper.compute is not None:
         said.append(theirs(request, paper, known))
-    return ["", *said] if said else []
+    return ["", *map(_wrapped, said)] if said else []
 
 
 def theirs(request: Request, paper: PaperFolder, known: Mapping[str, Cost]) -> str:
@@ -259,7 +265,7 @@ def report(request: Request, cores: int) -> str:
         "those of the largest shard.",
         accuracy(request, found),
     ]
-    return "\n\n\n".join(parts) + "\n\n\n" + "\n".join(line for line in lines if line)
+    return "\n\n\n".join([*parts, "\n".join(_wrapped(line) for line in lines if line)])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
