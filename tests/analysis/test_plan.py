@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from algorithms import devices, memory, work
+from algorithms import devices, memory, throughput, work
 from algorithms.calibration import FILE, calibrate
 from algorithms.cell import Member, Protocol, Shard, make_cell
 from algorithms.throughput import Line, Speed
@@ -136,6 +136,13 @@ def test_columns_stand_side_by_side() -> None:
     assert table([("a", "bb", "c"), ("long", "1", "22")]) == "a     bb   c\nlong   1  22"
 
 
+@pytest.fixture
+def briefly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure, but not for long: no test is about how fast this machine is."""
+    monkeypatch.setattr(throughput, "SECONDS", 0.01)
+
+
+@pytest.mark.usefixtures("briefly")
 def test_what_was_measured_is_kept_for_this_machine_only(tmp_path: Path) -> None:
     first = calibrate([shard(1)], "cpu", tmp_path)
     assert first.speed.environments.keys() == {"HalfCheetah-v4"}
@@ -149,7 +156,10 @@ def test_what_was_measured_is_kept_for_this_machine_only(tmp_path: Path) -> None
     assert '"cores": 1000' not in (tmp_path / FILE).read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("briefly")
 def test_the_plan_counts_what_is_recorded_as_done(tree: Tree) -> None:
+    planned = tree.request.shards["toy_paper"].values()
+    calibrate(planned, "cpu", tree.root / "results" / "scratch")
     before = {path: path.read_bytes() for path in tree.results.rglob("*") if path.is_file()}
     done = tree.snakemake("plan")
     assert done.returncode == 0, done.stderr
