@@ -3,9 +3,10 @@
     snakemake all                            every paper at scale quick
     snakemake prefpoe                        one paper
     snakemake prefpoe_table_1                one table or figure
+    snakemake plan                           train nothing, print what it takes
     snakemake recorded                       train nothing, draw what is recorded
     snakemake audit                          what holds of everything that the papers claim; trains nothing
-    snakemake all --config scale=paper       another scale; also paper=…, results=…, imported=….csv
+    snakemake all --config scale=paper       another scale; also paper=…, results=…, imported=….csv, device=…
 """
 
 import shlex
@@ -22,12 +23,17 @@ try:
     request = read_request(config)
     request.check_imports()
     request.check_records()
+    request.check_device()
 except SpecificationError as error:
     sys.exit(f"error: {error}")
 
-PYTHON = shlex.quote(sys.executable)
 # Of this machine; none are given where jobs go to a cluster.
 CORES = workflow.resource_settings.cores or 1
+# Jobs begin as long as their leases fit on this machine's GPUs together; which GPU each gets is decided by algorithms/devices.py.
+if request.gpu_mb_limit and workflow.resource_settings.cores and "gpu_mb" not in workflow.global_resources:
+    workflow.register_resource("gpu_mb", request.gpu_mb_limit)
+
+PYTHON = shlex.quote(sys.executable)
 SCALE = request.scale
 FOLDERS = [str(paper.folder) for paper in request.papers]
 IMPORTED = ["--imported", *map(str, request.imported)] if request.imported else []
@@ -36,7 +42,7 @@ REPORT_CODE = ["analysis/report.py", "analysis/ledger.py", "analysis/pages.py", 
 
 
 # What takes seconds is not worth a cluster's queue.
-localrules: all, report, recorded, audit, witnesses, answers, released, choice, statistics, table, figure
+localrules: all, report, plan, recorded, audit, witnesses, answers, released, choice, statistics, table, figure
 
 
 wildcard_constraints:
@@ -65,6 +71,13 @@ rule report:
     shell:
         "{PYTHON} -m analysis.report --papers {FOLDERS:q} --scale {SCALE}"
         " --results {request.results:q} --output {output.page:q} {IMPORTED:q}"
+
+
+rule plan:
+    threads: CORES
+    shell:
+        "{PYTHON} -m analysis.plan --papers {FOLDERS:q} --scale {SCALE}"
+        " --results {request.results:q} --device {request.device} --cores {threads}"
 
 
 rule recorded:
@@ -155,13 +168,15 @@ rule train:
         folder=lambda wildcards: request.by_name[wildcards.paper].folder,
         records=lambda wildcards: request.records(wildcards.paper),
         scratch=lambda wildcards: f"{request.scratch}/{wildcards.hash}",
-    threads: 1
+    threads: request.threads(CORES)
     resources:
         mem_mb=lambda wildcards: request.memory_mb(wildcards.paper, wildcards.hash),
+        gpu_mb=lambda wildcards: request.gpu_mb(wildcards.paper, wildcards.hash),
     shell:
         "mkdir -p {params.scratch:q} && "
         "{PYTHON} -m algorithms.train --paper {params.folder:q} --scale {SCALE}"
         " --shard {wildcards.hash} --records {params.records:q} --scratch {request.scratch:q}"
+        " --device {request.device} --threads {threads}"
         " > {params.scratch:q}/train.log 2>&1"
 
 

@@ -563,11 +563,19 @@ class Plan(Strict):
 
     def rerun_of(self, scale: str, sweep: str) -> Cell:
         """The cell that reruns the best of the sweep with that hash. Raises SpecificationError."""
+        reruns = self.reruns(scale)
+        if sweep not in reruns:
+            raise SpecificationError(f"no best_of at scale {scale} names the sweep {sweep!r}")
+        return reruns[sweep]
+
+    def reruns(self, scale: str) -> dict[str, Cell]:
+        """The cells that rerun the best of a sweep, by the sweep's hash; of several of one sweep, the first."""
+        found: dict[str, Cell] = {}
         for experiment in self.planned(scale):
             for cell in self.cells(scale, experiment):
-                if cell.best_of is not None and cell.best_of.hash == sweep:
-                    return cell
-        raise SpecificationError(f"no best_of at scale {scale} names the sweep {sweep!r}")
+                if cell.best_of is not None:
+                    found.setdefault(cell.best_of.hash, cell)
+        return found
 
     def scale_of(self, scale: str, experiment: str) -> Scale:
         """`scale` as the experiment carries it out."""

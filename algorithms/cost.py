@@ -33,6 +33,7 @@ from algorithms.progress import Progress
 from algorithms.records import peak_memory_mb
 from algorithms.rollout import Collector, minibatches
 from algorithms.specification import SpecificationError
+from algorithms.threads import limit_threads
 
 MODES: tuple[train.Mode, ...] = ("eager", "compiled")
 SEED = 0
@@ -126,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     p.add_argument("--iterations", type=int, default=1, help="of collecting and updating a round")
     p.add_argument("--overrides", type=json.loads, default={}, help="settings, as JSON")
     o = p.parse_args(argv)
-    torch.set_num_threads(1)
+    limit_threads(1)
     try:
         shard = measured_shard(o.method, o.env, o.overrides, o.rounds, o.iterations)
         serve(shard, o.mode, o.rounds)

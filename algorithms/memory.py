@@ -6,6 +6,8 @@ from algorithms.cell import Shard
 from algorithms.settings import Replayed
 from algorithms.specification import SpecificationError
 
+DEVICE_BASE = 2_000_000_000
+"""Bytes of a GPU's memory that a shard takes besides its replay: CUDA's context, libraries, networks, batches. An allowance."""
 BASE = 1_000_000_000
 """Bytes that a shard takes without a replay: torch, networks, environments and what compiles them; 0.7e9 to 0.8e9 were seen."""
 
@@ -30,8 +32,18 @@ def replay_shape(shard: Shard) -> tuple[int, int, int]:
 
 def needed(shard: Shard) -> int:
     """Bytes that training the shard takes: `BASE` and its replay of float32."""
+    return BASE + replay_bytes(shard)
+
+
+def device_needed(shard: Shard) -> int:
+    """Bytes of a GPU's memory that training the shard there takes: `DEVICE_BASE` and its replay of float32."""
+    return DEVICE_BASE + replay_bytes(shard)
+
+
+def replay_bytes(shard: Shard) -> int:
+    """Bytes of the shard's replay in memory, and at most on disk besides checkpoints."""
     members, capacity, numbers = replay_shape(shard)
-    return BASE + 4 * members * capacity * numbers
+    return 4 * members * capacity * numbers
 
 
 def require_memory(members: int, capacity: int, numbers: int, available: int) -> None:

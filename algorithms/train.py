@@ -10,8 +10,8 @@ import argparse
 import sys
 import time
 import traceback
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ import yaml
 from filelock import FileLock
 from pydantic import ValidationError
 
-from algorithms import checkpoint, records, snapshots
+from algorithms import checkpoint, devices, memory, records, snapshots
 from algorithms.cell import (
     SCALES,
     Member,
@@ -60,17 +60,19 @@ from algorithms.progress import Progress
 from algorithms.rollout import OnPolicyLoop, fresh_normalizer
 from algorithms.settings import METHODS
 from algorithms.specification import SpecificationError, explain
+from algorithms.threads import limit_threads
 
 Mode = Literal["auto", "eager", "compiled"]
 
 
 @dataclass(frozen=True)
 class Resources:
-    """Where and how a shard is computed. Kept as provenance, never part of its identity."""
+    """Where and how a shard is computed; `note` says why there. Kept as provenance, never part of its identity."""
 
     device: str = "cpu"
     threads: int = 1
     mode: Mode = "auto"
+    note: str = ""
 
 
 def train(shard: Shard, folder: Path, scratch: Path, on: Resources, bar: bool = False) -> None:
@@ -84,7 +86,7 @@ def train(shard: Shard, folder: Path, scratch: Path, on: Resources, bar: bool = 
     records.refuse_to_overwrite(record)
     shard = with_choice(shard, folder)
     choice = provenance_of(shard, folder)
-    torch.set_num_threads(on.threads)
+    limit_threads(on.threads)
     state, population = prepare(shard, scratch, on)
     progress = Progress(shard, scratch, bar)
     try:
@@ -309,6 +311,7 @@ def how_it_ran(shard: Shard, state: TrainingState, on: Resources) -> dict[str, A
         "resumed": state.resumed,
         "mode": state.mode,
         "device": on.device,
+        "device_note": on.note,
         "threads": on.threads,
         "peak_memory_mb": round(records.peak_memory_mb(), 1),
         **records.environment_provenance(),
@@ -319,14 +322,26 @@ def _seeds(shard: Shard) -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.array([member.seed for member in shard.members], dtype=np.int64)
 
 
-def resolve_device(asked: str) -> str:
-    """ "auto" is CUDA where there is a GPU, else the CPU. Raises SpecificationError if CUDA is not there."""
-    available = torch.cuda.is_available()
-    if asked == "cuda" and not available:
-        raise SpecificationError(
-            "--device: 'cuda' asked for but torch finds no GPU; allowed: cpu, auto"
-        )
-    return "cuda" if available and asked != "cpu" else "cpu"
+@contextmanager
+def resources(shard: Shard, options: argparse.Namespace) -> Iterator[Resources]:
+    """Where and how `shard` is computed, said in one line; a GPU is leased as long as the block lasts.
+
+    Raises SpecificationError where CUDA is asked for and not to be had.
+    """
+    needed, folder = memory.device_needed(shard), devices.locks_folder()
+    with devices.place(needed, options.device, devices.find(), folder) as place:
+        where = confirmed(place, options.device)
+        print(f"device: {where.device} ({where.note})", file=sys.stderr)
+        yield Resources(where.device, options.threads, options.mode, where.note)
+
+
+def confirmed(place: devices.Place, asked: devices.Asked) -> devices.Place:
+    """`place`, unless torch cannot use the GPU after all. Raises SpecificationError where CUDA is asked for."""
+    if place.device == "cpu" or torch.cuda.is_available():
+        return place
+    without = devices.Found((), f"torch {torch.__version__} cannot use {place.note}")
+    devices.require(asked, without, 0)
+    return devices.Place("cpu", without.missing)
 
 
 def shard_of_plan(paper: Path, scale: str, shard_hash: str) -> Shard:
@@ -402,7 +417,7 @@ def parser() -> argparse.ArgumentParser:
     single.add_argument("--curve-rows", type=int, default=200)
     p.add_argument("--records", type=Path, default=Path("results/runs"))
     p.add_argument("--scratch", type=Path, default=Path("results/scratch"))
-    p.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    p.add_argument("--device", choices=devices.ASKED, default="auto")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--mode", choices=("auto", "eager", "compiled"), default="auto")
     return p
@@ -415,7 +430,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.threads < 1:
             raise SpecificationError(f"--threads: must be at least 1 (got {options.threads})")
         shard = shard_asked_for(options)
-        on = Resources(resolve_device(options.device), options.threads, options.mode)
+        devices.require(options.device, devices.find(), memory.device_needed(shard))
     except SpecificationError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -429,7 +444,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 read_header(record)
                 print(f"already recorded: {record}")
             else:
-                train(shard, options.records, scratch, on, bar=options.paper is None)
+                with resources(shard, options) as on:
+                    train(shard, options.records, scratch, on, bar=options.paper is None)
                 print(f"recorded {record}{_diverged(record)}")
             checkpoint.forget(scratch)
         lock.unlink(missing_ok=True)  # who still waits for it will find the record

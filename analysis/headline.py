@@ -13,7 +13,7 @@ import math
 import re
 import shlex
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from analysis.audit.findings import SIGNS, VERDICTS
 from analysis.audit.replicated import Ours, replicated, sample_of
 from analysis.audit.verdicts import judged
 from analysis.claims import ById, Claim, read_claims
+from analysis.compute import hours, stated
 from analysis.ledger import ledger
 from analysis.paper import Compute, Paper, arms_of, load_paper
 from analysis.reported import decimals
@@ -325,18 +326,9 @@ def cost(source: Source) -> str:
 
 def their_cost(compute: Compute, source: Source) -> str:
     """The paper's own training time for the runs whose means it prints, beside ours for those recorded."""
-    times = {place: source.by_id[name] for place, name in compute.minutes.items()}
-    minutes = {place: float(claim.reported.value) for place, claim in times.items()}
-    stated = ", ".join(f"{claim.value} on {place}" for place, claim in times.items())
-    where = ", ".join(dict.fromkeys(claim.place for claim in times.values()))
-    arms = printed_arms(source, minutes)
-    runs = sum(arm.n or 0 for arm in arms)
-    theirs = sum((arm.n or 0) * minutes[str(arm.environment)] for arm in arms) / 60
-    said = (
-        f"The paper states the minutes of one run ({where}; {compute.device}), {stated}: "
-        f"{hours(theirs)} GPU-hours for the {runs} runs on these environments whose means it prints."
-    )
-    names = [(arm.experiment, arm.environment, arm.method) for arm in arms]
+    theirs = stated(compute, source.by_id)
+    said, minutes = theirs.sentence(), theirs.minutes
+    names = [(arm.experiment, arm.environment, arm.method) for arm in theirs.arms]
     rows = [source.rows[name] for name in names if name in source.rows]
     done = sum(map(ended, rows))
     if not done:
@@ -349,24 +341,9 @@ def their_cost(compute: Compute, source: Source) -> str:
     )
 
 
-def printed_arms(source: Source, environments: Collection[str]) -> list[Claim]:
-    """The first mean over seeds that the paper prints of every arm on one of `environments`."""
-    arms: dict[tuple[str | None, str | None], Claim] = {}
-    for claim in source.by_id.values():
-        over_seeds = claim.kind == "mean" and claim.n is not None and claim.unit is None
-        if over_seeds and claim.environment in environments and claim.phase is None:
-            arms.setdefault((claim.environment, claim.method), claim)
-    return list(arms.values())
-
-
 def ended(counts: Mapping[str, Any]) -> int:
     """Recorded runs in a row of the ledger."""
     return sum(int(counts[status]) for status in ENDED)
-
-
-def hours(value: float) -> str:
-    """Hours with two digits, whole from ten on."""
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def explanation() -> str:

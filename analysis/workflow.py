@@ -14,8 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from algorithms import memory
-from algorithms.cell import SCALES, Plan, Shard, require_scale
+from algorithms import devices, memory
+from algorithms.cell import SCALES, Cell, Plan, Shard, require_scale
 from algorithms.choice import choice_path, require_choice
 from algorithms.header import read_header, require_hash, sha256
 from algorithms.specification import SpecificationError
@@ -42,13 +42,21 @@ STATISTICS_CODE = tuple(
 STUDY_SETTINGS = "studies"
 """The module of a paper that says what its studies may be told. It loads neither torch nor pandas."""
 ENDINGS = {"table": ("parquet", "csv", "tex", "md"), "figure": ("parquet", "csv", "pdf", "png")}
-DEFAULTS = {"paper": "", "scale": "quick", "results": "results", "imported": "", "checkpoint": ""}
+DEFAULTS = {
+    "paper": "",
+    "scale": "quick",
+    "results": "results",
+    "imported": "",
+    "checkpoint": "",
+    "device": "auto",
+}
 RULES = (
     "all",
     "answers",
     "audit",
     "choice",
     "figure",
+    "plan",
     "recorded",
     "released",
     "report",
@@ -106,7 +114,8 @@ class Request:
     """What one call of Snakemake is about, and the path of every file that it makes.
 
     `papers` have experiments and are trained; `audited` are the folders with claims, of papers that have none yet
-    as well. `checkpoint` is a file that a paper's authors released, if the user has it.
+    as well. `checkpoint` is a file that a paper's authors released, if the user has it. Shards are trained on `device`;
+    `gpus` are those that this machine has for it.
     """
 
     papers: tuple[PaperFolder, ...]
@@ -115,6 +124,8 @@ class Request:
     imported: tuple[Path, ...]
     audited: tuple[Path, ...]
     checkpoint: Path | None
+    device: devices.Asked
+    gpus: devices.Found
 
     @cached_property
     def by_name(self) -> dict[str, PaperFolder]:
@@ -254,6 +265,40 @@ class Request:
         """Megabytes that training a shard takes, from its specification. Raises SpecificationError as `choice` does."""
         return math.ceil(memory.needed(self._shard(paper, shard_hash)) / 1e6)
 
+    def gpu_mb(self, paper: str, shard_hash: str) -> int:
+        """Megabytes of a GPU that training a shard leases; 0 where it is trained on the CPU. Raises as `choice` does."""
+        needed = memory.device_needed(self._shard(paper, shard_hash))
+        if self.device == "cpu" or devices.obstacle(self.gpus, needed):
+            return 0
+        return devices.slots_for(needed) * devices.SLOT // 1_000_000
+
+    @property
+    def gpu_mb_limit(self) -> int:
+        """Megabytes of all GPUs together that jobs may lease."""
+        return sum(gpu.slots for gpu in self.gpus.devices) * devices.SLOT // 1_000_000
+
+    def threads(self, cores: int) -> int:
+        """Threads of a training job: one, or, where there are more `cores` than shards in the plan, an equal share of them.
+
+        The whole plan counts, not what is left of it: a shard that resumes has the threads that it began with.
+        """
+        shards = sum(map(len, self.shards.values()))
+        return max(1, cores // max(1, shards))
+
+    def check_device(self) -> None:
+        """Raise SpecificationError where CUDA is asked for and a shard that has no record yet fits on no GPU."""
+        waiting = (
+            shard
+            for paper, shards in self.shards.items()
+            for shard in shards.values()
+            if not Path(self.record(paper, shard)).exists()
+        )
+        needed = max(map(memory.device_needed, waiting), default=0)
+        try:
+            devices.require(self.device, self.gpus, needed)
+        except SpecificationError as error:
+            raise SpecificationError(f"config: {error}") from error
+
     def _shard(self, paper: str, shard_hash: str) -> Shard:
         shard = self.shards[paper].get(shard_hash)
         if shard is None:
@@ -264,10 +309,17 @@ class Request:
 
     def sweep_records(self, paper: str, sweep: str) -> list[str]:
         """The records that a choice is made from; none where it is made, because it then stays."""
-        cell = self.by_name[paper].plan.rerun_of(self.scale, sweep)
+        cell = self._reruns[paper].get(sweep)
+        if cell is None:
+            raise SpecificationError(f"no best_of at scale {self.scale} names the sweep {sweep!r}")
         if cell.best_of is None or choice_path(Path(self.records(paper)), cell).exists():
             return []
         return [self.record(paper, shard) for shard in cell.best_of.shards]
+
+    @cached_property
+    def _reruns(self) -> dict[str, dict[str, Cell]]:
+        """The cells of each paper that rerun the best of a sweep, by the sweep's hash."""
+        return {name: paper.plan.reruns(self.scale) for name, paper in self.by_name.items()}
 
     def artifact_records(self, paper: str, artifact: str) -> list[str]:
         """The records that an artifact shows."""
@@ -345,8 +397,8 @@ def read_request(config: Mapping[str, Any]) -> Request:
     """The request in Snakemake's `config`, all files of its papers read and checked.
 
     Keys: paper (names below paper_figures, or folders), scale, results, imported (csv files), checkpoint (a
-    released file, for the audit); lists may be given as comma strings. Raises SpecificationError naming the key, the value and what is
-    allowed.
+    released file, for the audit), device; lists may be given as comma strings. Raises SpecificationError naming the key, the
+    value and what is allowed.
     """
     for key in config:
         if key not in DEFAULTS:
@@ -374,8 +426,12 @@ def read_request(config: Mapping[str, Any]) -> Request:
             )
     if len(set(stems)) < len(stems):
         raise SpecificationError(f"config: imported: file names must differ (got {stems})")
+    device = str(given["device"])
+    if device not in devices.ASKED:
+        raise SpecificationError(f"config: device: {device!r}; allowed: {', '.join(devices.ASKED)}")
     results = Path(str(given["results"]))
-    return Request(papers, scale, results, imported, audited, checkpoint)
+    gpus = devices.find()
+    return Request(papers, scale, results, imported, audited, checkpoint, device, gpus)
 
 
 def _listed(value: Any) -> list[str]:

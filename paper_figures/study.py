@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-import torch
 from filelock import FileLock
 
 from algorithms.cell import Plan, Shard, load_plan, require_scale
@@ -21,6 +20,7 @@ from algorithms.header import contents
 from algorithms.records import CODE, Record, environment_provenance, find_study, write_study
 from algorithms.specification import SpecificationError
 from algorithms.study import Settings, Study, check_settings
+from algorithms.threads import limit_threads
 from analysis.load import find_record
 
 
@@ -92,7 +92,7 @@ def _write(
     folder: Path, study: Study, settings: Settings, run: Run[Settings], read: Sequence[Read]
 ) -> None:
     """Run the study in one thread and write its record."""
-    torch.set_num_threads(1)
+    limit_threads(1)
     started, clock, load = datetime.now(UTC), time.perf_counter(), os.getloadavg()
     tables = run(study, settings, read)
     how = {

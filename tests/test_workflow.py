@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from analysis.workflow import read_request
-from tests.workflow_runs import TOY, Tree, shard_hash
+from algorithms.devices import SLOT, Device, Found, find
+from algorithms.specification import SpecificationError
+from analysis.workflow import Request, read_request
+from tests.workflow_runs import CONFIG, TOY, Tree, shard_hash
 
 TABLE_ENDINGS = ("parquet", "csv", "tex", "md")
 
@@ -46,6 +49,51 @@ def test_jobs_say_how_much_memory_they_take(tree: Tree) -> None:
     shutil.rmtree(record)
     toy = tree.snakemake("all", *told)
     assert "mem_mb=1000," in toy.stdout + toy.stderr
+
+
+def with_gpus(request: Request, *slots: int) -> Request:
+    """The request on a machine with GPUs of so many slots."""
+    gpus = (Device(f"GPU-{n}", "stated", int((n + 0.5) * SLOT / 0.9)) for n in slots)
+    return replace(request, gpus=Found(tuple(gpus)))
+
+
+def test_jobs_ask_for_as_much_of_the_gpus_as_their_leases_take() -> None:
+    """2 GB besides a replay of 24.7 GB for Humanoid; what fits on no GPU is trained on the CPU, or refused."""
+    plan = {"paper": "paper_figures/mixture", "scale": "paper"}
+    request = with_gpus(read_request(plan), 76, 30)
+    assert request.gpu_mb_limit == 106_000
+    shards = request.shards["mixture"]
+    humanoid = next(h for h, one in shards.items() if one.cell.environment == "Humanoid-v4")
+    bandit = next(h for h, one in shards.items() if one.cell.environment == "MultimodalBandit")
+    assert request.gpu_mb("mixture", humanoid) == 27_000
+    assert request.gpu_mb("mixture", bandit) == 3_000
+    small = with_gpus(request, 20, 20)
+    assert small.gpu_mb("mixture", humanoid) == 0
+    assert small.gpu_mb("mixture", bandit) == 3_000
+    small.check_device()
+    with pytest.raises(SpecificationError, match=r"config: device: 'cuda': 27 GB .* largest .* 20"):
+        replace(small, device="cuda").check_device()
+    replace(request, device="cuda").check_device()
+    assert replace(request, device="cpu").gpu_mb("mixture", bandit) == 0
+
+
+def test_cores_are_neither_idle_nor_shared() -> None:
+    """The toy paper plans five shards."""
+    request = read_request(CONFIG)
+    threads = {cores: request.threads(cores) for cores in (1, 2, 5, 9, 10, 17)}
+    assert threads == {1: 1, 2: 1, 5: 1, 9: 1, 10: 2, 17: 3}
+    assert request.threads(None) == 1
+
+
+@pytest.mark.skipif(bool(find().devices), reason="there is a GPU")
+@pytest.mark.parametrize("asked", [("--profile", "profiles/gpu"), ()])
+def test_a_missing_gpu_is_one_line_before_anything_starts(
+    reproduced: Tree, asked: tuple[str, ...]
+) -> None:
+    done = reproduced.snakemake("all", *asked, **({} if asked else {"device": "cuda"}))
+    assert done.returncode != 0
+    (line,) = [line for line in done.stderr.splitlines() if "profile" not in line]
+    assert line.startswith("error: config: device: 'cuda': ")
 
 
 def test_second_run_does_nothing(tree: Tree) -> None:
@@ -192,6 +240,7 @@ def test_failed_shard_is_named_and_the_others_finish(tree: Tree) -> None:
         ({"scale": "paper"}, ["experiments.yaml", "'paper'", "smoke"]),
         ({"imported": "nosuch.csv"}, ["imported", "nosuch.csv"]),
         ({"sclae": "smoke"}, ["'sclae'", "scale"]),
+        ({"device": "gpu"}, ["config: device:", "'gpu'", "auto, cpu, cuda"]),
         ({"paper": "tests/toy_paper,tests/toy_paper"}, ["config: paper:", "toy_paper", "differ"]),
     ],
 )

@@ -4,7 +4,7 @@ import torch
 
 from algorithms.cell import Shard
 from algorithms.population.base import Population
-from algorithms.population.compiling import compiler_missing, should_compile
+from algorithms.population.compiling import compiler_missing, costs_of, should_compile
 from algorithms.population.learners import Learners
 from algorithms.population.off_policy import OffPolicy
 from algorithms.population.on_policy import OnPolicy
@@ -16,6 +16,7 @@ __all__ = [
     "OnPolicy",
     "Population",
     "compiler_missing",
+    "costs_of",
     "make_population",
     "should_compile",
 ]

@@ -32,8 +32,13 @@ def should_compile(cell: Cell) -> bool:
     """Whether compiling is predicted to pay: a fixed rule, so that the same spec always decides alike."""
     updates = cell.iterations * cell.settings.updates_per_iteration
     actions = cell.iterations * cell.settings.actions_per_iteration
-    costs = OFF_POLICY if isinstance(cell.settings, Replayed) else ON_POLICY
+    costs = costs_of(cell)
     return updates * costs.update + actions * costs.action > costs.compiling
+
+
+def costs_of(cell: Cell) -> Costs:
+    """What compiling costs and saves for a method of this kind."""
+    return OFF_POLICY if isinstance(cell.settings, Replayed) else ON_POLICY
 
 
 def compiler_missing() -> str | None:

@@ -73,6 +73,33 @@ def places(folder: Path) -> tuple[str, ...]:
     return ("--records", str(folder / "records"), "--scratch", str(folder / "scratch"))
 
 
+def test_the_device_is_provenance_and_no_part_of_a_record_s_identity(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where there is no GPU for it, the run says so in one line, in its log and in its record."""
+    automatic = [word if word != "cpu" else "auto" for word in COMMAND]
+    assert here(tmp_path / "cpu") == here(tmp_path / "auto", automatic) == 0
+    first, second = (record_in(tmp_path / name) for name in ("cpu", "auto"))
+    assert first.name == second.name
+    notes = [read_record(record).meta["provenance"]["device_note"] for record in (first, second)]
+    assert notes[0] == "as asked"
+    assert notes[1] not in ("", notes[0])
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("device: ")]
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    assert lines == ["device: cpu (as asked)", f"device: {device} ({notes[1]})"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_cuda_without_a_gpu_is_an_error_before_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert here(tmp_path, [word if word != "cpu" else "cuda" for word in COMMAND]) == 2
+    (line,) = [text for text in capsys.readouterr().err.splitlines() if "error" in text]
+    assert line.startswith("error: device: 'cuda': ")
+    assert line.endswith("allowed: auto, cpu")
+    assert not list(tmp_path.iterdir())
+
+
 def record_in(folder: Path) -> Path:
     (found,) = (folder / "records").glob("*/*")
     return found
