@@ -82,7 +82,6 @@ def test_cores_are_neither_idle_nor_shared() -> None:
     request = read_request(CONFIG)
     threads = {cores: request.threads(cores) for cores in (1, 2, 5, 9, 10, 17)}
     assert threads == {1: 1, 2: 1, 5: 1, 9: 1, 10: 2, 17: 3}
-    assert request.threads(None) == 1
 
 
 @pytest.mark.skipif(bool(find().devices), reason="there is a GPU")
