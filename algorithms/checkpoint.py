@@ -22,10 +22,10 @@ from algorithms.population import Learners
 from algorithms.records import atomic_path
 from algorithms.replay import FILE as REPLAY
 from algorithms.replay import Replay
+from algorithms.scratch import FAILURE
 from algorithms.snapshots import FILES as SNAPSHOTS
 
 CHECKPOINT = "checkpoint.safetensors"
-FAILURE = "failure.json"
 _LEARNERS = ("theta", "first_moment", "second_moment", "alive", "target")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -11,6 +10,7 @@ from tqdm import tqdm
 
 from algorithms.cell import Shard
 from algorithms.records import write_json
+from algorithms.scratch import PROGRESS
 
 INTERVAL_SECONDS = 1.0
 
@@ -19,7 +19,7 @@ class Progress:
     """Reports the steps of one shard to `<scratch>/progress.json`, and to a bar if `bar` and a terminal."""
 
     def __init__(self, shard: Shard, scratch: Path, bar: bool) -> None:
-        self.shard, self.path = shard, scratch / "progress.json"
+        self.shard, self.path = shard, scratch / PROGRESS
         scratch.mkdir(parents=True, exist_ok=True)
         steps = shard.cell.iterations * shard.cell.settings.iteration_steps
         self.total = steps * len(shard.members)
@@ -72,7 +72,5 @@ class Progress:
             "steps": self.total,
             "steps_per_second": rate,
             "phase": self.phase,
-            "updated": time.time(),
-            "pid": os.getpid(),
         }
         write_json(self.path, state)

@@ -293,13 +293,14 @@ def environment_provenance(code: Sequence[str] = CODE) -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        "versions": _versions(),
+        "versions": installed_versions(),
         "commit": _git("rev-parse", "HEAD"),
         "dirty": None if changes is None else bool(changes),
     }
 
 
-def _versions() -> dict[str, str]:
+def installed_versions() -> dict[str, str]:
+    """The version of every library that provenance names."""
     versions = {name: metadata.version(name) for name in REPORTED_PACKAGES}
     for name in OPTIONAL_PACKAGES:
         with suppress(metadata.PackageNotFoundError):

@@ -58,6 +58,7 @@ from algorithms.population import (
 )
 from algorithms.progress import Progress
 from algorithms.rollout import OnPolicyLoop, fresh_normalizer
+from algorithms.scratch import FAILURE, lock_of
 from algorithms.settings import METHODS
 from algorithms.specification import SpecificationError, explain
 
@@ -423,8 +424,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options.scratch.mkdir(parents=True, exist_ok=True)
         # Another process may be training the same shard: wait for it rather than share its checkpoint.
-        lock = options.scratch / f"{shard.hash}.lock"
+        lock = lock_of(options.scratch, shard.hash)
         with FileLock(lock):
+            (scratch / FAILURE).unlink(missing_ok=True)  # what an earlier attempt left
             if (record / HEADER).exists():
                 read_header(record)
                 print(f"already recorded: {record}")
@@ -457,7 +459,7 @@ def _book_failure(scratch: Path, error: Exception) -> None:
     message = f"{type(error).__name__}: {error}".splitlines()[0]
     with suppress(OSError, RecordError):  # a full disk may be the reason itself
         scratch.mkdir(parents=True, exist_ok=True)
-        records.write_json(scratch / checkpoint.FAILURE, {"error": message, "time": now})
+        records.write_json(scratch / FAILURE, {"error": message, "time": now})
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ PAPER_FILES = ("paper.yaml", "claims.yaml", "experiments.yaml", "specification.y
 STATISTICS_CODE = tuple(
     Path(name)
     for name in (
+        "analysis/attempts.py",
         "analysis/claims.py",
         "analysis/effects.py",
         "analysis/fieller.py",
@@ -53,9 +54,11 @@ RULES = (
     "released",
     "report",
     "statistics",
+    "status",
     "study",
     "table",
     "train",
+    "why",
     "witnesses",
 )
 EXPERIMENT_FILES = tuple(
