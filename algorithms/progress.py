@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from tqdm import tqdm
 
 from algorithms.cell import Shard
+from algorithms.header import RecordError
 from algorithms.records import write_json
 from algorithms.scratch import PROGRESS
 
@@ -73,4 +75,5 @@ class Progress:
             "steps_per_second": rate,
             "phase": self.phase,
         }
-        write_json(self.path, state)
+        with suppress(RecordError):  # how far a shard is is not worth failing for
+            write_json(self.path, state)

@@ -128,7 +128,8 @@ def test_raised_version_trains_that_method_and_lists_its_records_as_stale(tree: 
     assert not set(trained) & {shard_hash(record) for record in stale}
     why = tree.snakemake("why")
     assert why.returncode == 0, why.stderr
-    assert sorted(why.stdout.splitlines()) == [
+    told = [line for line in why.stdout.splitlines() if "studies/" not in line]
+    assert sorted(told) == [
         f"toy_paper smoke {record.parent.name}/{record.name}: method version: 1 → 2"
         for record in stale
     ]
