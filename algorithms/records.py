@@ -206,7 +206,12 @@ def _write(
     provenance: Mapping[str, Any],
 ) -> None:
     refuse_to_overwrite(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(".*"):  # by an attempt that was killed while it wrote
+            left.unlink()
+    except OSError as error:
+        raise RecordError(f"{folder}: cannot be written: {error}") from error
     for name, table in tables.items():
         with atomic_path(folder / name) as path:
             pq.write_table(pa.Table.from_pandas(table, preserve_index=False), path)
