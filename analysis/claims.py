@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     ValidationError,
@@ -25,6 +26,7 @@ from pydantic import (
 
 from algorithms.cell import Plan, load_plan
 from algorithms.specification import (
+    STEERING,
     SpecificationError,
     Strict,
     explain,
@@ -38,7 +40,14 @@ from analysis.reported import Reported, decimals, parse
 if TYPE_CHECKING:
     import pandas as pd
 
-Words = Annotated[str, Field(min_length=1)]
+
+def _plain(text: str) -> str:
+    if found := STEERING.search(text):
+        raise ValueError(f"must have no control characters (has {found[0]!r})")
+    return text
+
+
+Words = Annotated[str, Field(min_length=1), AfterValidator(_plain)]
 Id = Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
 Ids = Annotated[
     tuple[Id, ...],

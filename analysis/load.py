@@ -354,8 +354,8 @@ def _csv_row(fields: list[str], header: list[str], place: str) -> dict[str, Any]
         raise SpecificationError(f"{place}: {len(fields)} fields; allowed: {len(header)}")
     text = dict(zip(header, fields, strict=True))
     method, environment = text["method"], text["environment"]
-    if not method.strip():
-        _refuse(place, "method", method, "a name")
+    if not method.strip() or not method.isprintable():
+        _refuse(place, "method", method, "a name, of characters that print")
     if method in METHODS:
         _refuse(place, "method", method, f"a name that is none of ours ({', '.join(METHODS)})")
     if environment not in ENVIRONMENTS:

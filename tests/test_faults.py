@@ -20,14 +20,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from filelock import FileLock
 from safetensors import safe_open
 
 from algorithms.records import read_record
 from algorithms.scratch import is_held
 from analysis.attempts import attempt
 from analysis.progress import View
-from tests import snakemake_server
 from tests.algorithms.small_runs import values
 from tests.training_server import KILLED, REPLAYED, SHARD, at_call, at_event, train
 from tests.workflow_runs import CONFIG, REPOSITORY, TOY, Tree, shard_hash
