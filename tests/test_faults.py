@@ -284,7 +284,7 @@ def test_a_disk_that_is_full_at_a_checkpoint(tmp_path: Path, disk: Path, whole: 
     assert "checkpoint.safetensors: cannot be written" in done.stderr
     assert "No space left" in done.stderr or "os error 28" in done.stderr
     ballast.unlink()
-    assert finished(tmp_path, whole)["resumed"] == 1
+    assert finished(tmp_path, whole)["resumed"] != 0
 
 
 def test_a_disk_that_is_full_at_the_record(tmp_path: Path, disk: Path, whole: Path) -> None:
@@ -420,6 +420,9 @@ from envs import native
 import numpy as np
 class Faulty(native.NATIVE["ProbeTarget-v0"]):
     steps = 0
+    def __init__(self, seeds):
+        super().__init__(seeds)
+        self.trains = len(seeds) == 2
     def step(self, action, index):
         Faulty.steps += 1
         told = super().step(action, index)
@@ -428,9 +431,9 @@ class Faulty(native.NATIVE["ProbeTarget-v0"]):
 native.NATIVE["ProbeTarget-v0"] = Faulty
 """
 RAISES = FAULTY.format(fault="if Faulty.steps == 150: raise RuntimeError('the simulator gave up')")
-# Copy 1 is the second member's in training, and the first member's in evaluation.
+# In training there is a copy a member, in evaluation there are two.
 NOT_A_NUMBER = FAULTY.format(
-    fault="if Faulty.steps > 150 and len(index) == 2: told[0][list(index).index(1)] = np.nan"
+    fault="if Faulty.steps > 150 and self.trains and 1 in index: told[0][list(index).index(1)] = np.nan"
 )
 
 
