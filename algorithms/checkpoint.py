@@ -30,6 +30,8 @@ from algorithms.scratch import FAILURE
 from algorithms.snapshots import FILES as SNAPSHOTS
 
 CHECKPOINT, PREVIOUS = "checkpoint.safetensors", "checkpoint.previous.safetensors"
+HALF = "half-"
+"""How the folders begin in which halves of a shard are trained, where memory does not hold the whole."""
 _LEARNERS = ("theta", "first_moment", "second_moment", "alive", "target")
 
 
@@ -162,6 +164,8 @@ def _take_over(
 
 def forget(folder: Path) -> None:
     """Remove what only an unfinished shard needs; logs stay."""
+    for half in folder.glob(f"{HALF}*"):
+        forget(half)
     named = (CHECKPOINT, PREVIOUS, REPLAY, FAILURE)
     for path in (*(folder / name for name in named), *folder.glob(SNAPSHOTS), *folder.glob(".*")):
         path.unlink(missing_ok=True)
