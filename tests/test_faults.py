@@ -27,7 +27,7 @@ from algorithms.scratch import is_held
 from analysis.attempts import attempt
 from analysis.progress import View
 from tests.algorithms.small_runs import values
-from tests.training_server import KILLED, REPLAYED, SHARD, at_call, at_event, train
+from tests.training_server import KILLED, REPLAYED, SHARD, WIDE, at_call, at_event, train
 from tests.workflow_runs import CONFIG, REPOSITORY, TOY, Tree, shard_hash
 
 Said = subprocess.CompletedProcess[str]
@@ -411,6 +411,50 @@ def test_a_failure_is_reported_whatever_the_clock_says(
         os.utime(folder / "failure.json", (when, when))
     view.report_failures()
     assert capsys.readouterr().err == "failed: new: new error ()\n"
+
+
+# Memory
+
+
+def room(megabytes: int) -> str:
+    """Code that lets the process take so much more memory than it has."""
+    return f"""
+import resource
+size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (size + {megabytes} * 10**6,) * 2)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc to read memory from")
+def test_out_of_memory_trains_in_halves_once(tmp_path: Path) -> None:
+    """Room for the update of one member, not for that of two; then for none."""
+    done = run(tmp_path / "halves", WIDE, room(400))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("out of memory (") == done.stderr.count("training in two halves") == 1
+    assert list((tmp_path / "halves" / "scratch").iterdir()) == []
+    halved = read_record(record_in(tmp_path / "halves"))
+    assert halved.meta["provenance"]["batches"] == 2
+    assert run(tmp_path / "whole", WIDE).returncode == 0
+    whole = read_record(record_in(tmp_path / "whole"))
+    assert whole.meta["hash"] == halved.meta["hash"]
+    for member in (0, 1):
+        alone = run(tmp_path / str(member), [*WIDE, *("--seed", str(member))])
+        assert alone.returncode == 0
+        by_itself = read_record(record_in(tmp_path / str(member)))
+        assert halved.meta["members"][member] == by_itself.meta["members"][0]
+        for table in ("curve", "evaluation", "diagnostics"):
+            rows, own = getattr(halved, table), getattr(by_itself, table)
+            rows = rows[rows["member"] == member].drop(columns="member").reset_index(drop=True)
+            assert rows.equals(own.drop(columns="member")), table
+        for name, array in by_itself.arrays().items():
+            np.testing.assert_array_equal(halved.arrays()[name][member], array[0])
+    for name, array in whole.arrays().items():
+        np.testing.assert_allclose(halved.arrays()[name], array, rtol=1e-4, atol=1e-5)
+    done = run(tmp_path / "none", WIDE, room(150))
+    assert done.returncode == 1
+    assert done.stderr.count("training in two halves") == 1
+    scratch = tmp_path / "none" / "scratch"
+    assert attempt(scratch, scratch_in(tmp_path / "none").name).state == "failed"
 
 
 # Environments

@@ -43,19 +43,44 @@ sys.exit(main(call["arguments"]))
 KILLED = -signal.SIGKILL
 PLAIN = (
     *("--mode", "eager", "--device", "cpu", "--env", "ProbeTarget-v0", "--seed", "0", "1"),
-    *("--evaluation-episodes", "2", "--curve-rows", "10", "--set", "hidden=[8,8]"),
+    *("--evaluation-episodes", "2", "--curve-rows", "10"),
 )
 SHARD = (
     *(*PLAIN, "--method", "prefpoe", "--steps", "320", "--segments", "20"),
-    *("--set", "rollout_steps=16", "--set", "epochs=1", "--set", "minibatches=1"),
+    *(
+        "--set",
+        "hidden=[8,8]",
+        "--set",
+        "rollout_steps=16",
+        "--set",
+        "epochs=1",
+        "--set",
+        "minibatches=1",
+    ),
 )
 """Two members that train in twenty segments of one update."""
 REPLAYED = (
     *(*PLAIN, "--method", "rep_squashed", "--steps", "1000", "--segments", "10"),
-    *("--set", "batch_size=8", "--set", "initial_steps=40", "--set", "update_after=990"),
+    *(
+        "--set",
+        "hidden=[8,8]",
+        "--set",
+        "batch_size=8",
+        "--set",
+        "initial_steps=40",
+        "--set",
+        "update_after=990",
+    ),
     *("--set", "buffer_size=150"),
 )
 """Two members that learn from replay, in the last of ten segments."""
+WIDE = (
+    *(*PLAIN, "--method", "ppo", "--steps", "16384", "--segments", "1", "--set", "hidden=[1024]"),
+    *("--set", "environments=256", "--set", "rollout_steps=64", "--set", "minibatches=1"),
+    *("--set", "epochs=1", "--set", "normalize_observations=false"),
+    *("--set", "normalize_rewards=false"),
+)
+"""Two members whose one update takes some two hundred megabytes each, beside a hundred for both."""
 _KILL = """
 import os, signal
 def count():
