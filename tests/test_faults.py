@@ -254,11 +254,11 @@ def test_with_a_replay_the_checkpoint_before_the_last_serves(
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own, of one megabyte."""
+    """A file system of its own, of sixteen megabytes."""
     place = tmp_path / "disk"
     place.mkdir()
     mounted = subprocess.run(
-        ("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place), capture_output=True, check=False
+        ("mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", place), capture_output=True, check=False
     )
     if mounted.returncode:
         pytest.skip(f"no small disk can be mounted: {mounted.stderr.decode().strip()}")
