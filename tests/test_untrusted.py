@@ -319,8 +319,10 @@ def test_a_folder_from_elsewhere_is_run_only_where_it_was_put_and_that_is_said(t
         assert "must be a folder below the repository's root" in line
         assert done.returncode != 0
     study = tree.root / TOY / "studies.py"
-    study.write_text("import sys; print('its code runs', file=sys.stderr)\n" + study.read_text())
+    with study.open("a", encoding="utf-8") as file:
+        file.write("import sys\nprint('its code runs', file=sys.stderr)\n")
     done = tree.snakemake("all", "--dry-run")
+    assert done.returncode == 0, done.stderr
     said = [line.partition(" (")[0] for line in done.stderr.splitlines()]
     announced = said.index(f"{TOY}: no paper of this repository; the Python in it is run")
     assert announced < said.index("its code runs")
