@@ -132,7 +132,7 @@ def test_killed_while_the_replay_is_written(
     assert finished(tmp_path, whole_replayed, REPLAYED)["resumed"] == 1
 
 
-def test_killed_while_compiling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_while_compiling(tmp_path: Path) -> None:
     """When the compiler is called for the first time, and for the second; then everything is compiled."""
     cache = f"os.environ['TORCHINDUCTOR_CACHE_DIR'] = {str(tmp_path / 'cache')!r}\n"
     compiled = (*SHARD, "--mode", "compiled")
