@@ -5,6 +5,8 @@
     snakemake prefpoe_table_1                one table or figure
     snakemake plan                           train nothing, print what it takes
     snakemake recorded                       train nothing, draw what is recorded
+    snakemake status                         how far everything is, what failed and where its log lies; trains nothing
+    snakemake why                            what changed since each stale record was made; trains nothing
     snakemake audit                          what holds of everything that the papers claim; trains nothing
     snakemake all --config scale=paper       another scale; also paper=…, results=…, imported=….csv, device=…
 """
@@ -38,11 +40,14 @@ SCALE = request.scale
 FOLDERS = [str(paper.folder) for paper in request.papers]
 IMPORTED = ["--imported", *map(str, request.imported)] if request.imported else []
 DRAWN = f"{request.root}/{{paper}}{request.suffix}"
-REPORT_CODE = ["analysis/report.py", "analysis/ledger.py", "analysis/pages.py", "analysis/templates/report.html.j2"]
+REPORT_CODE = [
+    f"analysis/{name}"
+    for name in ("report.py", "ledger.py", "attempts.py", "stale.py", "pages.py", "templates/report.html.j2")
+]
 
 
 # What takes seconds is not worth a cluster's queue.
-localrules: all, report, plan, recorded, audit, witnesses, answers, released, choice, statistics, table, figure
+localrules: all, report, plan, status, why, recorded, audit, witnesses, answers, released, choice, statistics, table, figure
 
 
 wildcard_constraints:
@@ -84,6 +89,16 @@ rule recorded:
     shell:
         "{PYTHON} -m paper_figures.recorded --papers {FOLDERS:q} --scale {SCALE}"
         " --results {request.results:q} {IMPORTED:q}"
+
+
+rule status:
+    shell:
+        "{PYTHON} -m analysis.status --papers {FOLDERS:q} --scale {SCALE} --results {request.results:q}"
+
+
+rule why:
+    shell:
+        "{PYTHON} -m analysis.stale --papers {FOLDERS:q} --results {request.results:q}"
 
 
 # The audit has no output that Snakemake knows of: it takes seconds, and prints its summary whenever it is asked.

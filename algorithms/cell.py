@@ -9,6 +9,7 @@ envpool, so the Snakefile may.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cache, cached_property
@@ -472,6 +473,14 @@ class Plan(Strict):
         for scale in scales:
             _known(scale, SCALES, "scale")
         return scales
+
+    @field_validator("experiments", "studies")
+    @classmethod
+    def _named_as_files(cls, entries: dict[str, T]) -> dict[str, T]:
+        for name in entries:
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+                raise ValueError(f"name {name!r}: allowed: lower-case letters, digits and _")
+        return entries
 
     @model_validator(mode="after")
     def _sweeps_to_choose_from(self) -> Plan:

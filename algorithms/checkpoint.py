@@ -1,20 +1,24 @@
-"""The state of a shard between two segments, on disk: replaced atomically, resumed to the same bits."""
+"""The state of a shard between two segments, on disk: replaced atomically, resumed to the same bits.
+
+The state before the last one stays beside it. Should the last one turn out to be damaged, training goes on from the one
+before, to the same bits.
+"""
 
 from __future__ import annotations
 
-import json
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
+from algorithms import sealed
 from algorithms.episodes import Episodes
 from algorithms.header import RecordError
 from algorithms.normalize import Normalizer
@@ -22,10 +26,12 @@ from algorithms.population import Learners
 from algorithms.records import atomic_path
 from algorithms.replay import FILE as REPLAY
 from algorithms.replay import Replay
+from algorithms.scratch import FAILURE
 from algorithms.snapshots import FILES as SNAPSHOTS
 
-CHECKPOINT = "checkpoint.safetensors"
-FAILURE = "failure.json"
+CHECKPOINT, PREVIOUS = "checkpoint.safetensors", "checkpoint.previous.safetensors"
+HALF = "half-"
+"""How the folders begin in which halves of a shard are trained, where memory does not hold the whole."""
 _LEARNERS = ("theta", "first_moment", "second_moment", "alive", "target")
 
 
@@ -63,7 +69,10 @@ class TrainingState:
 
 
 def save(state: TrainingState, folder: Path, shard_hash: str) -> None:
-    """Replace the checkpoint in `folder`."""
+    """Replace the checkpoint in `folder`, and the one before it by what it replaces.
+
+    Raises RecordError where it cannot be written; what was there serves as before.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {
         "cut": state.cut,
@@ -91,35 +100,41 @@ def save(state: TrainingState, folder: Path, shard_hash: str) -> None:
         "wall_seconds": state.wall_seconds,
         "replay": None if state.replay is None else state.replay.commit(folder),
     }
-    with atomic_path(folder / CHECKPOINT) as path:
-        save_file(tensors, path, metadata={"state": json.dumps(scalars)})
+    last = folder / CHECKPOINT
+    with atomic_path(last) as path:
+        sealed.write(path, tensors, scalars)
+        if last.exists():
+            last.replace(folder / PREVIOUS)
 
 
 def restore(state: TrainingState, folder: Path, shard_hash: str) -> bool:
-    """Take over the checkpoint in `folder` if there is one; say whether there was.
+    """Take over the checkpoint in `folder`, or the one before it where the last one is damaged; say whether there was one.
 
-    Raises RecordError if the file is damaged or belongs to another shard.
+    Raises RecordError if all that there is is damaged, or belongs to another shard.
     """
-    path = folder / CHECKPOINT
-    if not path.exists():
+    there = [folder / name for name in (CHECKPOINT, PREVIOUS) if (folder / name).exists()]
+    for path in there:
+        try:
+            tensors, told = sealed.read(path)
+            if told["hash"] != shard_hash:
+                break
+            _take_over(state, folder, tensors, told)
+        except (RecordError, KeyError) as error:
+            reason = str(error) if isinstance(error, RecordError) else f"{path}: lacks {error}"
+            if path == there[-1]:
+                raise RecordError(f"{reason}; delete {folder} to start over") from error
+            print(f"{reason}: going on from {there[-1].name}", file=sys.stderr)
+            path.unlink()  # else the next checkpoint would put it in the place of the one that serves
+        else:
+            return True
+    else:
         return False
-    try:
-        _restore(state, path, shard_hash)
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, RecordError):
-            raise
-        raise RecordError(f"{path}: damaged ({error}); delete it to start over") from error
-    return True
+    raise RecordError(f"{path}: belongs to shard {told['hash']}, not {shard_hash}")
 
 
-def _restore(state: TrainingState, path: Path, shard_hash: str) -> None:
-    # Cloned: matrix products may round differently on memory that is mapped, hence aligned, otherwise.
-    with safe_open(path, framework="pt") as stored:
-        names = list(stored.keys())
-        tensors = {name: stored.get_tensor(name).clone() for name in names}
-        scalars = json.loads(stored.metadata()["state"])
-    if scalars["hash"] != shard_hash:
-        raise RecordError(f"{path}: belongs to shard {scalars['hash']}, not {shard_hash}")
+def _take_over(
+    state: TrainingState, folder: Path, tensors: dict[str, torch.Tensor], scalars: dict[str, Any]
+) -> None:
     device = state.learners.theta.device
     learners = {name: tensors[f"learners.{name}"].to(device) for name in _LEARNERS}
     state.learners = Learners(**learners, updates=scalars["updates"])
@@ -133,7 +148,7 @@ def _restore(state: TrainingState, path: Path, shard_hash: str) -> None:
     state.episodes.episode_return = arrays["episodes.return"].tolist()
     state.episodes.length = arrays["episodes.length"].tolist()
     if state.replay is not None:
-        state.replay.restore(path.parent, scalars["replay"])
+        state.replay.restore(folder, scalars["replay"])
     state.cut, state.diverged_at = arrays["cut"].copy(), arrays["diverged_at"].copy()
     state.diagnostics = list(arrays["diagnostics"])
     rows = arrays["evaluations"].tolist() if "evaluations" in arrays else []
@@ -149,8 +164,10 @@ def _restore(state: TrainingState, path: Path, shard_hash: str) -> None:
 
 def forget(folder: Path) -> None:
     """Remove what only an unfinished shard needs; logs stay."""
-    named = (folder / CHECKPOINT, folder / REPLAY, folder / FAILURE)
-    for path in (*named, *folder.glob(SNAPSHOTS), *folder.glob(".*")):
+    for half in folder.glob(f"{HALF}*"):
+        forget(half)
+    named = (CHECKPOINT, PREVIOUS, REPLAY, FAILURE)
+    for path in (*(folder / name for name in named), *folder.glob(SNAPSHOTS), *folder.glob(".*")):
         path.unlink(missing_ok=True)
     with suppress(OSError):  # not empty: there is a log
         folder.rmdir()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from algorithms.cell import Cell, Shard
-from algorithms.header import HEADER, RecordError, contents, read_header, sha256
+from algorithms.header import HEADER, RecordError, contents, read_header, require_no_link, sha256
 from algorithms.specification import SpecificationError, Strict, read_yaml
 
 
@@ -55,6 +55,7 @@ def with_choice(shard: Shard, records: Path) -> Shard:
 def read_choice(records: Path, cell: Cell) -> Choice:
     """What the sweep of `cell`, a rerun, chose. Raises SpecificationError."""
     path = choice_path(records, cell)
+    require_no_link(path.parent, path)
     if not path.is_file():
         raise SpecificationError(
             f"{path}: missing; analysis.choice writes it once the sweep is trained that "

@@ -38,11 +38,12 @@ def read_header(folder: Path, subject: Subject = "shard") -> dict[str, Any]:
     Raises RecordError naming the file that is missing, damaged or not of this project.
     """
     path = folder / HEADER
+    require_no_link(folder.parent, folder, path)
     try:
         header = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecordError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecordError(f"{path}: not valid JSON (truncated?): {error}") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise RecordError(f"{path}: not a record of format {FORMAT}; delete it to train it again")
@@ -56,6 +57,7 @@ def read_header(folder: Path, subject: Subject = "shard") -> dict[str, Any]:
         raise RecordError(f"{path}: edited or damaged (its own checksum differs)")
     _require_files(header, subject, path)
     for name, checksum in header["files"].items():
+        require_no_link(folder / name)
         if not (folder / name).is_file() or sha256(folder / name) != checksum:
             raise RecordError(f"{folder / name}: missing or damaged (checksum differs)")
     return header
@@ -64,7 +66,8 @@ def read_header(folder: Path, subject: Subject = "shard") -> dict[str, Any]:
 def _require_files(header: dict[str, Any], subject: Subject, path: Path) -> None:
     """Raise RecordError unless the header lists what a record of its kind consists of."""
     if subject == "study":
-        if not header["files"] or any(not name.endswith(TABLE_ENDING) for name in header["files"]):
+        names = header["files"]
+        if not names or any(Path(x).name != x or not x.endswith(TABLE_ENDING) for x in names):
             raise RecordError(f"{path}: files: must be tables, *{TABLE_ENDING}, at least one")
         return
     asked = {
@@ -75,6 +78,13 @@ def _require_files(header: dict[str, Any], subject: Subject, path: Path) -> None
     expected = (CURVE, EVALUATION, DIAGNOSTICS, *(name for name, kept in asked.items() if kept))
     if sorted(header["files"]) != sorted(expected):
         raise RecordError(f"{path}: files: must be {', '.join(expected)}")
+
+
+def require_no_link(*paths: Path) -> None:
+    """Raise RecordError for a symbolic link: a record holds its own files, and nothing outside it is read as part of it."""
+    for path in paths:
+        if path.is_symlink():
+            raise RecordError(f"{path}: is a symbolic link; allowed: a file or folder of its own")
 
 
 def has_weights(header: Mapping[str, Any]) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from tqdm import tqdm
 
 from algorithms.cell import Shard
+from algorithms.header import RecordError
 from algorithms.records import write_json
+from algorithms.scratch import PROGRESS
 
 INTERVAL_SECONDS = 1.0
 
@@ -19,11 +21,10 @@ class Progress:
     """Reports the steps of one shard to `<scratch>/progress.json`, and to a bar if `bar` and a terminal."""
 
     def __init__(self, shard: Shard, scratch: Path, bar: bool) -> None:
-        self.shard, self.path = shard, scratch / "progress.json"
+        self.shard, self.path = shard, scratch / PROGRESS
         scratch.mkdir(parents=True, exist_ok=True)
-        steps = shard.cell.iterations * shard.cell.settings.iteration_steps
-        self.total = steps * len(shard.members)
-        self.done = self.session = 0
+        self.total = self.steps_of(shard)
+        self.done = self.session = self.before = 0
         self.phase = "starting"
         self._started = self._written = 0.0
         self._bar = tqdm(
@@ -34,11 +35,16 @@ class Progress:
             disable=not (bar and sys.stderr.isatty()),
         )
 
+    @staticmethod
+    def steps_of(shard: Shard) -> int:
+        """Steps of all members of a shard together, or of a half of one."""
+        return shard.cell.iterations * shard.cell.settings.iteration_steps * len(shard.members)
+
     def enter(self, phase: str, done: int) -> None:
-        """Begin a phase at `done` steps of all members together."""
-        self.phase, self.done, self.session = phase, done, 0
+        """Begin a phase at `done` steps of all members that train together; `before` were made by others of the shard."""
+        self.phase, self.done, self.session = phase, self.before + done, 0
         self._started = time.perf_counter()
-        self._bar.n = done
+        self._bar.n = self.done
         self._bar.set_postfix_str(phase)
         self._write()
 
@@ -72,7 +78,6 @@ class Progress:
             "steps": self.total,
             "steps_per_second": rate,
             "phase": self.phase,
-            "updated": time.time(),
-            "pid": os.getpid(),
         }
-        write_json(self.path, state)
+        with suppress(RecordError):  # how far a shard is is not worth failing for
+            write_json(self.path, state)

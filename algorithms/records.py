@@ -206,7 +206,12 @@ def _write(
     provenance: Mapping[str, Any],
 ) -> None:
     refuse_to_overwrite(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(".*"):  # by an attempt that was killed while it wrote
+            left.unlink()
+    except OSError as error:
+        raise RecordError(f"{folder}: cannot be written: {error}") from error
     for name, table in tables.items():
         with atomic_path(folder / name) as path:
             pq.write_table(pa.Table.from_pandas(table, preserve_index=False), path)
@@ -293,13 +298,14 @@ def environment_provenance(code: Sequence[str] = CODE) -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        "versions": _versions(),
+        "versions": installed_versions(),
         "commit": _git("rev-parse", "HEAD"),
         "dirty": None if changes is None else bool(changes),
     }
 
 
-def _versions() -> dict[str, str]:
+def installed_versions() -> dict[str, str]:
+    """The version of every library that provenance names."""
     versions = {name: metadata.version(name) for name in REPORTED_PACKAGES}
     for name in OPTIONAL_PACKAGES:
         with suppress(metadata.PackageNotFoundError):

@@ -1,7 +1,8 @@
 """The transitions of all members, in lock-step, and on disk between two segments.
 
 On disk a replay is a file that only grows: the rows of each step, all members' beside each other, float32. A checkpoint
-commits its length; what lies beyond was written by a run that was interrupted, and is cut off. Shapes: P members,
+commits its length and a checksum of all that it holds; what lies beyond was written by a run that was interrupted, or that a
+damaged checkpoint told of, and is cut off. Shapes: P members,
 C capacity, F = 2·O + A + 2 numbers of a transition, O observation, A action.
 """
 
@@ -11,6 +12,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -34,6 +36,7 @@ class Replay:
     count: int = 0
     committed: int = 0
     rows: int = 0
+    checksum: int = 0
 
     @classmethod
     def empty(
@@ -84,29 +87,33 @@ class Replay:
         Raises RecordError where the file cannot be written, or has lost what it held.
         """
         new = min(self.count - self.committed, self.capacity)
-        path = folder / FILE
-        self._require(path)
+        path, checksum = folder / FILE, self.checksum
+        self._require(path, self.rows)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with path.open("r+b" if path.exists() else "w+b") as file:
                 file.truncate(self.rows * self._row_bytes)
                 file.seek(0, os.SEEK_END)
                 for steps in self._pieces(new):
-                    rows = self.data[:, steps].transpose(0, 1).contiguous().cpu()
-                    file.write(rows.numpy().tobytes())
+                    rows = self.data[:, steps].transpose(0, 1).contiguous().cpu().numpy().tobytes()
+                    file.write(rows)
+                    checksum = crc32(rows, checksum)
                 file.flush()
                 os.fsync(file.fileno())  # before the checkpoint that counts on it
         except OSError as error:
             raise RecordError(f"{path}: cannot be written: {error}") from error
-        self.rows, self.committed = self.rows + new, self.count
-        return {"count": self.count, "rows": self.rows}
+        self.rows, self.committed, self.checksum = self.rows + new, self.count, checksum
+        return {"count": self.count, "rows": self.rows, "checksum": checksum}
 
     def restore(self, folder: Path, committed: dict[str, int]) -> None:
-        """Take over what `commit` wrote. Raises RecordError where the file is too short."""
+        """Take over what `commit` wrote. Raises RecordError where the file is too short or damaged."""
+        path = folder / FILE
+        self._require(path, committed["rows"])
+        if self._checksum(path, committed["rows"]) != committed["checksum"]:
+            raise RecordError(f"{path}: damaged (checksum differs)")
         self.count = self.committed = committed["count"]
-        self.rows = committed["rows"]
-        path, wanted = folder / FILE, min(self.rows, self.stored)
-        self._require(path)
+        self.rows, self.checksum = committed["rows"], committed["checksum"]
+        wanted = min(self.rows, self.stored)
         offset = (self.rows - wanted) * self._row_bytes
         for steps in self._pieces(wanted):
             shape = (len(steps), self.data.shape[0], self.data.shape[2])
@@ -120,14 +127,19 @@ class Replay:
         steps = torch.arange(self.count - count, self.count, device=self.data.device)
         return iter(torch.split(steps % self.capacity, max(1, PIECE // self._row_bytes)))
 
-    def _require(self, path: Path) -> None:
-        """Raise RecordError unless the file holds what has been committed."""
-        found, needed = path.stat().st_size if path.exists() else 0, self.rows * self._row_bytes
+    def _checksum(self, path: Path, rows: int) -> int:
+        """CRC-32 of the first `rows` rows of the file."""
+        left, checksum = rows * self._row_bytes, 0
+        with path.open("rb") as file:
+            while left and (piece := file.read(min(left, PIECE))):
+                left, checksum = left - len(piece), crc32(piece, checksum)
+        return checksum
+
+    def _require(self, path: Path, rows: int) -> None:
+        """Raise RecordError unless the file has as many rows."""
+        found, needed = path.stat().st_size if path.exists() else 0, rows * self._row_bytes
         if found < needed:
-            raise RecordError(
-                f"{path}: {found} bytes, the checkpoint beside it needs {needed}; "
-                "delete both to start over"
-            )
+            raise RecordError(f"{path}: {found} bytes, the checkpoint beside it needs {needed}")
 
     @property
     def _row_bytes(self) -> int:

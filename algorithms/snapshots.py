@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
+from algorithms import sealed
 from algorithms.cell import Shard
 from algorithms.header import RecordError
 from algorithms.population import Population
@@ -34,8 +33,9 @@ def take(population: Population, theta: Tensor, scratch: Path, boundary: int) ->
     if boundary not in population.cell.snapshot_boundaries:
         return
     scratch.mkdir(parents=True, exist_ok=True)
+    kept = {name: torch.from_numpy(x) for name, x in parameters(population, theta).items()}
     with atomic_path(_path(scratch, boundary)) as path:
-        save_file(parameters(population, theta), path)
+        sealed.write(path, kept, {"boundary": boundary})
 
 
 def gather(shard: Shard, scratch: Path) -> dict[str, NDArray[Any]] | None:
@@ -61,8 +61,7 @@ def _path(scratch: Path, boundary: int) -> Path:
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        return dict(load_file(path))
-    except (OSError, SafetensorError) as error:
-        raise RecordError(
-            f"{path}: cannot be read: {error}; delete its folder to start over"
-        ) from error
+        tensors, _ = sealed.read(path)
+    except RecordError as error:
+        raise RecordError(f"{error}; delete {path.parent} to start over") from error
+    return {name: tensor.numpy() for name, tensor in tensors.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -37,6 +38,8 @@ class Strict(BaseModel):
 
 DEEPEST = 100
 LONGEST = 200
+STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Control characters, of which a text has tabs and ends of lines alone."""
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -131,7 +134,7 @@ def parse_document(path: Path, text: str) -> Document:
     """The YAML of `text`, which stands at `path`. Raises SpecificationError."""
     loader = _UniqueKeyLoader(text)
     try:
-        _require_shallow(text)
+        _require_plain(text)
         root = loader.get_single_node()
         return Document(path, None if root is None else loader.construct_document(root), root)
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:
@@ -141,14 +144,17 @@ def parse_document(path: Path, text: str) -> Document:
         loader.dispose()
 
 
-def _require_shallow(text: str) -> None:
-    """Raise YAMLError for nesting so deep that reading it would exhaust the stack."""
+def _require_plain(text: str) -> None:
+    """Raise YAMLError for nesting so deep that reading it would exhaust the stack, and for what steers a terminal."""
     depth = 0
     for event in yaml.parse(text, Loader=_UniqueKeyLoader):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+        elif isinstance(event, yaml.ScalarEvent) and (found := STEERING.search(event.value)):
+            line = event.start_mark.line + 1
+            raise yaml.YAMLError(f"control character {found[0]!r} (line {line})")
         if depth > DEEPEST:
             raise yaml.YAMLError(f"nested deeper than {DEEPEST} levels")
 

@@ -7,6 +7,7 @@ python -m algorithms.train --paper paper_figures/prefpoe --scale quick --shard 1
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import time
 import traceback
@@ -25,6 +26,7 @@ from filelock import FileLock
 from pydantic import ValidationError
 
 from algorithms import checkpoint, devices, memory, records, snapshots
+from algorithms.batches import Outcome, halves, joined, out_of_memory
 from algorithms.cell import (
     SCALES,
     Member,
@@ -34,7 +36,7 @@ from algorithms.cell import (
     make_cell,
     require_scale,
 )
-from algorithms.checkpoint import TrainingState
+from algorithms.checkpoint import HALF, TrainingState
 from algorithms.choice import provenance_of, with_choice
 from algorithms.episodes import Episodes
 from algorithms.evaluate import evaluate, evaluate_while_learning, evaluations
@@ -58,6 +60,7 @@ from algorithms.population import (
 )
 from algorithms.progress import Progress
 from algorithms.rollout import OnPolicyLoop, fresh_normalizer
+from algorithms.scratch import FAILURE, lock_of
 from algorithms.settings import METHODS
 from algorithms.specification import SpecificationError, explain
 from algorithms.threads import limit_threads
@@ -87,27 +90,64 @@ def train(shard: Shard, folder: Path, scratch: Path, on: Resources, bar: bool = 
     shard = with_choice(shard, folder)
     choice = provenance_of(shard, folder)
     limit_threads(on.threads)
-    state, population = prepare(shard, scratch, on)
     progress = Progress(shard, scratch, bar)
     try:
-        population = warm_up(population, state, progress)
-        train_segments(shard, population, state, scratch, on.threads, progress)
-        progress.enter("evaluating", progress.total)
-        evaluation = evaluate(shard, population, state.learners, state.normalizer, on.threads)
-        tables = {
-            CURVE: learning_curve(shard, state),
-            EVALUATION: evaluation,
-            DIAGNOSTICS: diagnostics(shard, state),
-        }
-        if shard.cell.protocol.evaluation_every is not None:
-            tables[EVALUATIONS] = evaluations(shard, state.evaluations)
-        members = member_entries(shard, state)
-        arrays = weights(population, state) if shard.cell.protocol.weights else None
-        provenance = how_it_ran(shard, state, on) | choice
-        kept = snapshots.gather(shard, scratch)
-        records.write_record(record, shard, members, tables, arrays, provenance, kept)
+        outcome = learn_as_memory_allows(shard, scratch, on, progress)
+        provenance = {**outcome.provenance, **choice}
+        arrays, kept = outcome.weights, outcome.snapshots
+        records.write_record(
+            record, shard, outcome.members, outcome.tables, arrays, provenance, kept
+        )
     finally:
         progress.close()
+
+
+def learn_as_memory_allows(
+    shard: Shard, scratch: Path, on: Resources, progress: Progress
+) -> Outcome:
+    """What all members learn together; where memory is refused, what two halves of them learn one after the other.
+
+    A half that memory does not hold either raises what says so. Once halved, a shard that is interrupted stays so.
+    """
+    places = [scratch / f"{HALF}{number}" for number in (1, 2)]
+    if not places[0].exists():
+        try:
+            return learn(shard, scratch, on, progress)
+        except Exception as error:
+            if len(shard.members) == 1 or not out_of_memory(error):
+                raise
+            reason = str(error).splitlines()[0]
+        print(f"out of memory ({reason}): training in two halves", file=sys.stderr)
+        gc.collect()  # what the attempt held
+        places[0].mkdir(parents=True)
+    outcomes = []
+    for half, place in zip(halves(shard), places, strict=True):
+        outcomes.append(learn(half, place, on, progress))
+        progress.before += progress.steps_of(half)
+    return joined(outcomes)
+
+
+def learn(shard: Shard, scratch: Path, on: Resources, progress: Progress) -> Outcome:
+    """Train all members of `shard` together to the end, from their last checkpoint, and evaluate them."""
+    state, population = prepare(shard, scratch, on)
+    population = warm_up(population, state, progress)
+    train_segments(shard, population, state, scratch, on.threads, progress)
+    progress.enter("evaluating", progress.steps_of(shard))
+    evaluation = evaluate(shard, population, state.learners, state.normalizer, on.threads)
+    tables = {
+        CURVE: learning_curve(shard, state),
+        EVALUATION: evaluation,
+        DIAGNOSTICS: diagnostics(shard, state),
+    }
+    if shard.cell.protocol.evaluation_every is not None:
+        tables[EVALUATIONS] = evaluations(shard, state.evaluations)
+    return Outcome(
+        member_entries(shard, state),
+        tables,
+        weights(population, state) if shard.cell.protocol.weights else None,
+        snapshots.gather(shard, scratch),
+        how_it_ran(shard, state, on),
+    )
 
 
 def prepare(shard: Shard, scratch: Path, on: Resources) -> tuple[TrainingState, Population]:
@@ -438,8 +478,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options.scratch.mkdir(parents=True, exist_ok=True)
         # Another process may be training the same shard: wait for it rather than share its checkpoint.
-        lock = options.scratch / f"{shard.hash}.lock"
+        lock = lock_of(options.scratch, shard.hash)
         with FileLock(lock):
+            (scratch / FAILURE).unlink(missing_ok=True)  # what an earlier attempt left
             if (record / HEADER).exists():
                 read_header(record)
                 print(f"already recorded: {record}")
@@ -473,7 +514,7 @@ def _book_failure(scratch: Path, error: Exception) -> None:
     message = f"{type(error).__name__}: {error}".splitlines()[0]
     with suppress(OSError, RecordError):  # a full disk may be the reason itself
         scratch.mkdir(parents=True, exist_ok=True)
-        records.write_json(scratch / checkpoint.FAILURE, {"error": message, "time": now})
+        records.write_json(scratch / FAILURE, {"error": message, "time": now})
 
 
 if __name__ == "__main__":

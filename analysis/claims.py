@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     ValidationError,
@@ -26,6 +27,7 @@ from pydantic import (
 
 from algorithms.cell import Plan, load_plan
 from algorithms.specification import (
+    STEERING,
     SpecificationError,
     Strict,
     explain,
@@ -39,7 +41,14 @@ from analysis.reported import Reported, decimals, parse
 if TYPE_CHECKING:
     import pandas as pd
 
-Words = Annotated[str, Field(min_length=1)]
+
+def _plain(text: str) -> str:
+    if found := STEERING.search(text):
+        raise ValueError(f"must have no control characters (has {found[0]!r})")
+    return text
+
+
+Words = Annotated[str, Field(min_length=1), AfterValidator(_plain)]
 Id = Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
 Ids = Annotated[
     tuple[Id, ...],

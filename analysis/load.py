@@ -25,6 +25,7 @@ from algorithms.header import EVALUATION, HEADER, RecordError, require_hash
 from algorithms.records import STEP, Record, binned, read_record
 from algorithms.settings import METHODS
 from algorithms.specification import SpecificationError
+from analysis.attempts import attempt
 from envs.registry import ENVIRONMENTS
 
 STATUSES = ("done", "diverged", "failed", "missing")
@@ -182,10 +183,9 @@ def snapshots(record: Record) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]
 def member_scores(shard: Shard, record: Record | None, scratch: Path) -> pd.DataFrame:
     """One row of the scores table for each member of `shard`, whatever became of it.
 
-    A shard without a record has failed if `scratch/<hash>/failure.json` exists and is missing
-    otherwise. Raises RecordError if a member that is done has no finite evaluation.
+    A shard without a record has failed if scratch says so, and is missing otherwise, in training too. Raises RecordError if a member that is done has no finite evaluation.
     """
-    failed = (scratch / shard.hash / "failure.json").exists()
+    failed = record is None and attempt(scratch, shard.hash).state == "failed"
     rows: list[dict[str, Any]] = [
         {
             "environment": shard.cell.environment,
@@ -354,8 +354,8 @@ def _csv_row(fields: list[str], header: list[str], place: str) -> dict[str, Any]
         raise SpecificationError(f"{place}: {len(fields)} fields; allowed: {len(header)}")
     text = dict(zip(header, fields, strict=True))
     method, environment = text["method"], text["environment"]
-    if not method.strip():
-        _refuse(place, "method", method, "a name")
+    if not method.strip() or not method.isprintable():
+        _refuse(place, "method", method, "a name, of characters that print")
     if method in METHODS:
         _refuse(place, "method", method, f"a name that is none of ours ({', '.join(METHODS)})")
     if environment not in ENVIRONMENTS:

@@ -12,37 +12,28 @@ from __future__ import annotations
 import argparse
 import atexit
 import json
-import math
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from algorithms.cell import SCALES, load_plan
+from algorithms.scratch import FAILURE, PROGRESS, is_held, lock_of
+from analysis.attempts import attempt, complete, read_all
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
 REFRESH_SECONDS = 0.5
-SILENT_SECONDS = 60.0
 STDOUT, STDERR = 1, 2
-TOLD = {
-    "shard": str,
-    "step": int,
-    "steps": int,
-    "steps_per_second": int | float,
-    "phase": str,
-    "updated": int | float,
-    "pid": int,
-}
 CHATTER = ("Select jobs to execute", "Execute ")
 
 
@@ -53,10 +44,24 @@ class View:
     folders: Sequence[str]
     scale: str
     results: Path
-    started: float = field(default_factory=time.time)
+    _known: set[tuple[str, int, int]] = field(default_factory=set)
     _process: subprocess.Popen[bytes] | None = None
     _saved: dict[int, int] = field(default_factory=dict)
     _restoring: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._known |= self._failures()
+
+    def _failures(self) -> set[tuple[str, int, int]]:
+        """Every failed attempt that scratch tells of, a new one other than an old one whatever the clock says."""
+        scratch = self.results / "scratch"
+        left = (path for name in (FAILURE, PROGRESS) for path, _ in read_all(scratch, name))
+        found = [
+            (path.parent.name, path.stat())
+            for path in left
+            if not is_held(lock_of(scratch, path.parent.name))
+        ]
+        return {(shard_hash, stat.st_ino, stat.st_mtime_ns) for shard_hash, stat in found}
 
     def start(self) -> None:
         """Show the view, and send this process's output through it, if stderr is a terminal."""
@@ -110,21 +115,11 @@ class View:
 
     def report_failures(self) -> None:
         """Say which shards failed since this workflow began, why, and where their logs lie."""
-        for failure, told in read_all(self.results / "scratch", "failure.json"):
-            if failure.stat().st_mtime >= self.started:
-                log = failure.with_name("train.log")
-                print(
-                    f"failed: {failure.parent.name}: {told.get('error')} ({log})", file=sys.stderr
-                )
-
-
-def read_all(scratch: Path, name: str) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Every readable `scratch/*/name` that holds a JSON object; whatever else lies there is passed over."""
-    for path in sorted(scratch.glob(f"*/{name}")):
-        with suppress(OSError, ValueError):
-            told = json.loads(path.read_text(encoding="utf-8"))
-            if isinstance(told, dict):
-                yield path, told
+        for shard_hash in sorted(
+            {shard_hash for shard_hash, _, _ in self._failures() - self._known}
+        ):
+            told = attempt(self.results / "scratch", shard_hash)
+            print(f"failed: {shard_hash}: {told.said} ({told.log})", file=sys.stderr)
 
 
 def planned_cells(folders: Sequence[Path], scale: str, results: Path) -> list[list[Path]]:
@@ -153,29 +148,12 @@ def time_left(shard: dict[str, Any]) -> str:
 
 
 def running(scratch: Path) -> list[dict[str, Any]]:
-    """What every shard that wrote within the last minute tells, and every one that is still alive."""
-    shards = [told for _, told in read_all(scratch, "progress.json") if complete(told)]
-    now = time.time()
-    return [told for told in shards if now - told["updated"] < SILENT_SECONDS or alive(told["pid"])]
-
-
-def complete(told: dict[str, Any]) -> bool:
-    """Whether a progress file holds all that the view shows, each of its kind."""
-    if not all(isinstance(told.get(key), kind) for key, kind in TOLD.items()):
-        return False
-    numbers = math.isfinite(told["updated"]) and math.isfinite(told["steps_per_second"])
-    return numbers and told["steps"] > 0 and 0 < told["pid"] < 2**31
-
-
-def alive(process: int) -> bool:
-    """Whether a process of that number runs on this machine."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    """What every shard tells whose lock is held."""
+    return [
+        told
+        for path, told in read_all(scratch, PROGRESS)
+        if complete(told) and is_held(lock_of(scratch, path.parent.name))
+    ]
 
 
 def picture(cells: list[list[Path]], scratch: Path, started: float) -> Table:
@@ -195,7 +173,7 @@ def picture(cells: list[list[Path]], scratch: Path, started: float) -> Table:
         )
     done = sum(all(record.exists() for record in records) for records in cells)
     bar = ProgressBar(total=len(cells), completed=done, width=24)
-    elapsed = duration(time.time() - started)
+    elapsed = duration(time.monotonic() - started)
     table.add_row("cells trained", bar, f"{done} of {len(cells)}", "", f"{elapsed} so far")
     return table
 
@@ -217,7 +195,7 @@ def watch(cells: list[list[Path]], scratch: Path) -> None:
     from rich.live import Live
 
     console = Console(stderr=True)
-    parent, started = os.getppid(), time.time()
+    parent, started = os.getppid(), time.monotonic()
     output = threading.Thread(target=pass_on, args=(console,), daemon=True)
     with Live(console=console, auto_refresh=False, transient=True) as live:
         output.start()

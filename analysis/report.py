@@ -139,6 +139,7 @@ def _paper(entry: PaperFolder, request: Request, state: Ledger, output: Path) ->
     drawn = entry.artifacts(request.scale)
     trained, studies = list(_trained(entry, request)), list(_studies(entry, request))
     stale = state.stale[state.stale["paper"] == entry.name]
+    tried = state.attempts[state.attempts["paper"] == entry.name]
     (total,) = state.papers[state.papers["paper"] == entry.name].to_dict("records")
     return {
         "name": entry.name,
@@ -148,6 +149,7 @@ def _paper(entry: PaperFolder, request: Request, state: Ledger, output: Path) ->
         "left_out": [name for name in entry.paper.artifacts if name not in drawn],
         "total": total,
         "ledger": state.cells[state.cells["paper"] == entry.name].to_dict("records"),
+        "attempts": tried.to_dict("records"),
         "stale": stale.to_dict("records"),
         "trained": trained,
         "studies": studies,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +29,7 @@ PAPER_FILES = ("paper.yaml", "claims.yaml", "experiments.yaml", "specification.y
 STATISTICS_CODE = tuple(
     Path(name)
     for name in (
+        "analysis/attempts.py",
         "analysis/claims.py",
         "analysis/effects.py",
         "analysis/fieller.py",
@@ -61,9 +63,11 @@ RULES = (
     "released",
     "report",
     "statistics",
+    "status",
     "study",
     "table",
     "train",
+    "why",
     "witnesses",
 )
 EXPERIMENT_FILES = tuple(
@@ -408,9 +412,6 @@ def read_request(config: Mapping[str, Any]) -> Request:
     if scale not in SCALES:
         raise SpecificationError(f"config: scale: {scale!r}; allowed: {', '.join(SCALES)}")
     folders = _folders(_listed(given["paper"]))
-    trained = [folder for folder in folders if (folder / "experiments.yaml").is_file()]
-    papers = tuple(_read_paper(folder, scale) for folder in trained)
-    audited = tuple(folder for folder in folders if (folder / "claims.yaml").is_file())
     checkpoint = Path(str(given["checkpoint"])) if given["checkpoint"] else None
     if checkpoint is not None and not checkpoint.is_file():
         raise SpecificationError(f"config: checkpoint: there is no file {checkpoint}")
@@ -430,6 +431,12 @@ def read_request(config: Mapping[str, Any]) -> Request:
     if device not in devices.ASKED:
         raise SpecificationError(f"config: device: {device!r}; allowed: {', '.join(devices.ASKED)}")
     results = Path(str(given["results"]))
+    trained = [folder for folder in folders if (folder / "experiments.yaml").is_file()]
+    papers = tuple(_read_paper(folder, scale) for folder in trained)
+    audited = tuple(folder for folder in folders if (folder / "claims.yaml").is_file())
+    _announce(folders)
+    for paper in papers:
+        _check_studies(paper.folder, paper.plan, scale)
     gpus = devices.find()
     return Request(papers, scale, results, imported, audited, checkpoint, device, gpus)
 
@@ -456,6 +463,13 @@ def _folders(asked: list[str]) -> list[Path]:
                 f"config: paper: unknown paper {name!r}; allowed: {', '.join(by_name)}, "
                 "or a folder with a paper.yaml"
             )
+    for folder in folders:
+        if not re.fullmatch(r"[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*", str(folder)):
+            raise SpecificationError(
+                f"config: paper: {str(folder)!r} must be a folder below the repository's root, each part of it "
+                "lower-case letters, digits and _; put it there to have its code run, or call python -m "
+                "analysis.audit, which only reads"
+            )
     names = [folder.name for folder in folders]
     taken = [name for name in names if name in RULES]
     if taken:
@@ -468,12 +482,7 @@ def _folders(asked: list[str]) -> list[Path]:
 
 
 def _read_paper(folder: Path, scale: str) -> PaperFolder:
-    """Read and check one paper; its names become Snakemake rules, modules and paths."""
-    if folder.is_absolute() or not re.fullmatch(r"[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*", str(folder)):
-        raise SpecificationError(
-            f"config: paper: {str(folder)!r} must be a folder below the repository's root, "
-            "each part of it lower-case letters, digits and _"
-        )
+    """Read and check one paper, none of its code; its names become Snakemake rules, modules and paths."""
     paper, plan = load_paper(folder)
     require_scale(plan, scale, folder)
     for name in paper.artifacts:
@@ -483,8 +492,15 @@ def _read_paper(folder: Path, scale: str) -> PaperFolder:
                 "lower-case letters, digits and _"
             )
     load_claims(folder)
-    _check_studies(folder, plan, scale)
     return PaperFolder(folder, paper, plan)
+
+
+def _announce(folders: list[Path]) -> None:
+    """Say that code will run that did not come with this repository, before any of it does."""
+    foreign = [folder.as_posix() for folder in folders if folder.parent != PAPERS]
+    if foreign:
+        said = f"{', '.join(foreign)}: no paper of this repository; the Python in it is run"
+        print(f"{said} (python -m analysis.audit only reads)", file=sys.stderr)
 
 
 def _check_studies(folder: Path, plan: Plan, scale: str) -> None:

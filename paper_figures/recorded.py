@@ -13,12 +13,12 @@ from pathlib import Path
 
 from algorithms.cell import SCALES
 from algorithms.specification import SpecificationError
-from analysis import ledger, report, statistics
+from analysis import report, statistics, status
 from analysis.workflow import PaperFolder, Request, read_request
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Draw all papers at a scale, then print the ledger; 2 for a specification error."""
+    """Draw all papers at a scale, then print how far everything is; 2 for a specification error."""
     parser = argparse.ArgumentParser(prog="python -m paper_figures.recorded", description=__doc__)
     parser.add_argument("--papers", type=Path, nargs="+", required=True, metavar="FOLDER")
     parser.add_argument("--scale", required=True, choices=SCALES)
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     shared = ["--papers", *map(str, options.papers), "--scale", options.scale]
     shared += ["--results", str(options.results)]
     imported = ["--imported", *map(str, options.imported)]
-    return report.main([*shared, "--output", request.report, *imported]) or ledger.main(shared)
+    return report.main([*shared, "--output", request.report, *imported]) or status.main(shared)
 
 
 def draw(paper: PaperFolder, request: Request) -> int:

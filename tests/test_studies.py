@@ -95,8 +95,8 @@ def test_a_clone_with_scrambled_times_makes_no_study(tree: Tree) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [
-        ("version: 1", "version: 2", "version: 1, planned 2"),
-        ("episodes: 5}", "episodes: 4}", "settings.episodes: 5, planned 4"),
+        ("version: 1", "version: 2", "version: 1 → 2"),
+        ("episodes: 5}", "episodes: 4}", "settings.episodes: 5 → 4"),
         ("    experiments: [discrete]", "    experiments: [continuous]", "shards: ["),
     ],
 )
@@ -108,20 +108,16 @@ def test_another_study_has_another_path_and_the_old_one_is_stale(
     made = [job for job in tree.planned("all") if job.startswith("study ")]
     assert len(made) == 1
     assert shard_hash(study) not in made[0]
-    options = ("--papers", str(TOY), "--scale", "smoke", "--results", "results")
-    ledger = tree.python("analysis.ledger", *options)
-    assert ledger.returncode == 0, ledger.stderr
-    _, _, listed = ledger.stdout.partition("Stale records")
-    (line,) = [line for line in listed.splitlines() if study.name in line]
+    told = tree.python("analysis.stale", "--papers", str(TOY), "--results", "results")
+    assert told.returncode == 0, told.stderr
+    (line,) = [line for line in told.stdout.splitlines() if study.name in line]
     assert why in line
 
 
 def test_a_study_that_is_there_is_neither_stale_nor_a_members_record(reproduced: Tree) -> None:
-    options = ("--papers", str(TOY), "--scale", "smoke", "--results", "results")
-    ledger = reproduced.python("analysis.ledger", *options)
-    assert ledger.returncode == 0, ledger.stderr
-    assert "Stale" not in ledger.stdout
-    assert "studies/" not in ledger.stdout
+    told = reproduced.python("analysis.stale", "--papers", str(TOY), "--results", "results")
+    assert told.returncode == 0, told.stderr
+    assert "studies/" not in told.stdout
 
 
 def test_a_method_of_another_version_makes_a_study_of_it_stale(tree: Tree) -> None:

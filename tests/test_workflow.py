@@ -173,14 +173,29 @@ def test_raised_version_trains_that_method_and_lists_its_records_as_stale(tree: 
     trained = [job.split()[1] for job in tree.planned("all") if job.startswith("train ")]
     assert len(trained) == len(stale) == 2
     assert not set(trained) & {shard_hash(record) for record in stale}
-    ledger = tree.python(
-        "analysis.ledger", "--papers", str(TOY), "--scale", "smoke", "--results", "results"
-    )
-    assert ledger.returncode == 0, ledger.stderr
-    _, _, listed = ledger.stdout.partition("Stale records")
-    assert [record.name for record in tree.records() if record.name in listed] == [
-        record.name for record in stale
+    why = tree.snakemake("why")
+    assert why.returncode == 0, why.stderr
+    told = [line for line in why.stdout.splitlines() if "studies/" not in line]
+    assert sorted(told) == [
+        f"toy_paper smoke {record.parent.name}/{record.name}: method version: 1 → 2"
+        for record in stale
     ]
+
+
+def test_status_and_why_train_and_write_nothing(tree: Tree) -> None:
+    (record,) = tree.records("ProbeTarget-v0/prefpoe-*")
+    shutil.rmtree(record)
+    before = times(tree.root)
+    status, why = tree.snakemake("status"), tree.snakemake("why")
+    assert (status.returncode, why.returncode) == (0, 0), status.stderr + why.stderr
+    head, line, *_ = (row.split() for row in status.stdout.splitlines())
+    assert dict(zip(head, line, strict=True)) == {
+        **{"paper": "toy_paper", "scale": "smoke", "planned": "10", "running": "0", "done": "8"},
+        **{"diverged": "0", "failed": "0", "missing": "2", "stale": "0", "core_hours": "0.0"},
+    }
+    assert why.stdout == "nothing is stale: every record is one that its plan asks for\n"
+    after = times(tree.root)
+    assert {path: after.get(path) for path in before} == before
 
 
 def test_fresh_clone_with_scrambled_times_retrains_nothing(tree: Tree) -> None:

@@ -129,6 +129,7 @@ def _audit(path: Path, evidence: Sequence[Path], results: Path) -> PaperAudit:
 
 def _audit_folder(folder: Path, evidence: Sequence[Path], results: Path) -> PaperAudit:
     """One of our papers, with everything that its folder offers."""
+    _require_own_files(folder)
     paper = read_yaml(folder / "paper.yaml", Paper)
     witnesses: Witnesses = {}
     answers: Answers = {}
@@ -157,6 +158,15 @@ def _audit_folder(folder: Path, evidence: Sequence[Path], results: Path) -> Pape
         tuple(notes),
         claimed,
     )
+
+
+def _require_own_files(folder: Path) -> None:
+    """Raise SpecificationError for a link that leads out of the folder, whosever it is: nothing outside it is read."""
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+            raise SpecificationError(
+                f"{path}: is a symbolic link to outside {folder}; allowed: files of its own"
+            )
 
 
 def _audit_file(path: Path) -> PaperAudit:

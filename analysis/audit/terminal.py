@@ -112,7 +112,7 @@ def _papers(audits: Sequence[PaperAudit], *first: str) -> Table:
     for name in first:
         table.add_column(name, no_wrap=True)
     for audit in audits:
-        table.add_column(audit.title, justify="right", overflow="fold")
+        table.add_column(Text(audit.title), justify="right", overflow="fold")
     return table
 
 

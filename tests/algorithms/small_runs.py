@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,3 +53,11 @@ def small_shard(
     cheap = CHEAP_REPLAYED if replayed else CHEAP
     cell = make_cell(method, environment, {**cheap, **overrides}, steps, protocol)
     return Shard(cell, tuple(Member(seed=seed) for seed in seeds))
+
+
+def values(record: Path) -> dict[str, bytes]:
+    """Everything in a record but its provenance."""
+    meta = json.loads((record / "record.json").read_text())
+    del meta["provenance"], meta["checksum"]
+    files = {path.name: path.read_bytes() for path in record.iterdir() if path.suffix != ".json"}
+    return {**files, "meta": json.dumps(meta, sort_keys=True).encode()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -161,8 +162,8 @@ def test_a_fresh_run_does_not_go_on_with_an_old_file(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"left by a run without a checkpoint" * 100)
     replay = empty(10)
     fill(replay, 2)
-    assert replay.commit(tmp_path) == {"count": 2, "rows": 2}
     expected = b"".join(row_of(step).numpy().tobytes() for step in (0, 1))
+    assert replay.commit(tmp_path) == {"count": 2, "rows": 2, "checksum": crc32(expected)}
     assert (tmp_path / FILE).read_bytes() == expected
 
 
@@ -184,6 +185,30 @@ def test_a_file_that_is_too_short_is_refused(lost: int | None, tmp_path: Path) -
     fill(replay, 5)
     with pytest.raises(RecordError, match=message):
         replay.commit(tmp_path)
+
+
+@pytest.mark.parametrize("where", [0, 4 * MEMBERS * ROW * 14, -1])
+def test_a_flipped_bit_is_noticed_by_who_needs_what_lies_there(where: int, tmp_path: Path) -> None:
+    """In 14 rows, then 19: the checkpoint before the last does not need the rows of the last."""
+    replay = empty(10)
+    fill(replay, 14)
+    before = replay.commit(tmp_path)
+    fill(replay, 19)
+    last = replay.commit(tmp_path)
+    content = bytearray((tmp_path / FILE).read_bytes())
+    content[where] ^= 1
+    (tmp_path / FILE).write_bytes(content)
+    with pytest.raises(RecordError, match=rf"{FILE}: damaged \(checksum differs\)"):
+        empty(10).restore(tmp_path, last)
+    if where == 0:
+        with pytest.raises(RecordError, match=rf"{FILE}: damaged \(checksum differs\)"):
+            empty(10).restore(tmp_path, before)
+        return
+    again = empty(10)
+    again.restore(tmp_path, before)
+    fill(again, 19)
+    assert again.commit(tmp_path) == last
+    assert same_bits(again.data, replay.data)
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from algorithms.records import read_record
 from algorithms.settings import METHODS, MPO, SAC, GreedyAC, Replayed
 from algorithms.train import Resources, decide_mode, main, prepare, train, train_segment
 from envs.registry import ENVIRONMENTS
-from tests.algorithms.small_runs import ARMS, PROBES, small_shard
+from tests.algorithms.small_runs import ARMS, PROBES, small_shard, values
 
 EAGER = Resources(mode="eager")
 ROOT = Path(__file__).parents[2]
@@ -35,14 +35,6 @@ ROOT = Path(__file__).parents[2]
 def run(shard: Shard, folder: Path) -> Path:
     train(shard, folder / "records", folder / "scratch", EAGER)
     return folder / "records" / shard.name
-
-
-def values(record: Path) -> dict[str, bytes]:
-    """Everything in a record but its provenance."""
-    meta = json.loads((record / "record.json").read_text())
-    del meta["provenance"], meta["checksum"]
-    files = {path.name: path.read_bytes() for path in record.iterdir() if path.suffix != ".json"}
-    return {**files, "meta": json.dumps(meta, sort_keys=True).encode()}
 
 
 def test_the_same_spec_twice_gives_identical_records(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ import os
 import pty
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from analysis.progress import View, duration, planned_cells, running, time_left
 
@@ -28,8 +28,6 @@ def told(**changes: Any) -> dict[str, Any]:
         "steps": 2000,
         "steps_per_second": 100.0,
         "phase": "training",
-        "updated": time.time(),
-        "pid": os.getpid(),
         **changes,
     }
 
@@ -47,16 +45,22 @@ def test_time_left_needs_a_speed() -> None:
     assert time_left(told(phase="compiling")) == "–"
 
 
-def test_silent_shard_of_a_dead_process_is_not_running(tmp_path: Path) -> None:
-    dead = subprocess.Popen((sys.executable, "-c", ""))
-    dead.wait()
-    states = {"alive": told(updated=0.0), "lost": told(updated=0.0, pid=dead.pid), "new": told()}
-    for name, state in states.items():
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "progress.json").write_text(json.dumps(state), encoding="utf-8")
-    (tmp_path / "torn").mkdir()
-    (tmp_path / "torn" / "progress.json").write_text('{"shard":', encoding="utf-8")
-    assert running(tmp_path) == [states["alive"], states["new"]]
+def leave(scratch: Path, name: str, text: str) -> FileLock:
+    """Put a progress file into the folder `name`; the lock that its trainer holds."""
+    (scratch / name).mkdir(parents=True)
+    (scratch / name / "progress.json").write_text(text, encoding="utf-8")
+    return FileLock(scratch / f"{name}.lock")
+
+
+def test_a_shard_is_running_while_its_lock_is_held(tmp_path: Path) -> None:
+    """A lock that was left behind by a process that is gone says nothing, nor does a file's time."""
+    texts = {name: json.dumps(told(hash=name)) for name in ("held", "gone", "never")}
+    locks = {name: leave(tmp_path, name, text) for name, text in texts.items()}
+    locks["torn"] = leave(tmp_path, "torn", '{"shard":')
+    (tmp_path / "gone.lock").touch()
+    locks["held"].acquire()
+    locks["torn"].acquire()
+    assert [shard["hash"] for shard in running(tmp_path)] == ["held"]
 
 
 def test_cells_of_the_plan_are_counted_once(tmp_path: Path) -> None:
@@ -72,9 +76,8 @@ def test_no_view_without_a_terminal(tmp_path: Path, capfd: pytest.CaptureFixture
 
 
 def test_view_shows_bars_passes_output_on_and_ends_with_its_input(tmp_path: Path) -> None:
-    shard = tmp_path / "scratch" / "0123456789ab"
-    shard.mkdir(parents=True)
-    (shard / "progress.json").write_text(json.dumps(told()), encoding="utf-8")
+    lock = leave(tmp_path / "scratch", "0123456789ab", json.dumps(told()))
+    lock.acquire()
     screen, terminal = pty.openpty()
     command = (sys.executable, "-m", "analysis.progress", "--papers", str(TOY))
     process = subprocess.Popen(
@@ -104,13 +107,11 @@ BROKEN = (
     *(
         json.dumps(told(**change))
         for change in (
-            {"updated": "now"},
             {"steps": None},
             {"steps": 0},
             {"shard": 3},
             {"steps_per_second": float("nan")},
-            {"pid": "1"},
-            {"pid": 2**70},
+            {"phase": None},
         )
     ),
 )
@@ -118,10 +119,8 @@ BROKEN = (
 
 @pytest.mark.parametrize("text", BROKEN)
 def test_a_file_that_tells_nothing_is_passed_over(text: str, tmp_path: Path) -> None:
-    for name, content in (("odd", text), ("good", json.dumps(told()))):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "progress.json").write_text(content, encoding="utf-8")
-    assert [shard["step"] for shard in running(tmp_path)] == [500]
+    with leave(tmp_path, "odd", text), leave(tmp_path, "good", json.dumps(told())):
+        assert [shard["step"] for shard in running(tmp_path)] == [500]
 
 
 WORKFLOW = """
@@ -181,9 +180,12 @@ def test_the_workflow_goes_on_whatever_becomes_of_the_view(before: str, tmp_path
 
 
 def test_odd_progress_files_do_not_end_the_view(tmp_path: Path) -> None:
-    for index, text in enumerate((*BROKEN, json.dumps(told()))):
-        (tmp_path / "scratch" / str(index)).mkdir(parents=True)
-        (tmp_path / "scratch" / str(index) / "progress.json").write_text(text, encoding="utf-8")
+    locks = [
+        leave(tmp_path / "scratch", str(index), text)
+        for index, text in enumerate((*BROKEN, json.dumps(told())))
+    ]
+    for lock in locks:
+        lock.acquire()
     wait = "time.sleep(3); assert view._process.poll() is None"
     status, seen = in_a_terminal(WORKFLOW.format(toy=str(TOY), results=str(tmp_path), before=wait))
     assert status == 0
