@@ -53,7 +53,9 @@ def read_minari(folder: Path, world: Environment, labels: str | None = None) -> 
     try:
         with h5py.File(path, "r") as file:
             count = told["total_episodes"]
-            _require(count == len(file), path, "groups", f"{len(file)}", f"{count}, as metadata.json has")
+            _require(
+                count == len(file), path, "groups", f"{len(file)}", f"{count}, as metadata.json has"
+            )
             _require(count > 0, path, "groups", "none", "at least one episode")
             return [_episode(path, file, f"episode_{i}", world, labels) for i in range(count)]
     except OSError as error:
@@ -66,7 +68,9 @@ def write_minari(
 ) -> None:
     """Write a set into `folder`; `about` goes into its metadata. Raises SpecificationError where one is there."""
     if (folder / METADATA).exists():
-        raise SpecificationError(f"{folder / METADATA}: holds a data set already; allowed: a new folder")
+        raise SpecificationError(
+            f"{folder / METADATA}: holds a data set already; allowed: a new folder"
+        )
     assert isinstance(world.action, Continuous)
     (folder / DATA).parent.mkdir(parents=True, exist_ok=True)
     steps = [len(episode.reward) for episode in episodes]
@@ -117,7 +121,9 @@ def _metadata(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise SpecificationError(f"{path}: not valid JSON: {error}") from error
     for key in ("total_episodes", "data_format"):
-        _require(isinstance(told, dict) and key in told, path, key, "missing", "a data set of Minari")
+        _require(
+            isinstance(told, dict) and key in told, path, key, "missing", "a data set of Minari"
+        )
     known, count = told["data_format"], told["total_episodes"]
     _require(known == FORMAT, path, "data_format", repr(known), FORMAT)
     _require(isinstance(count, int), path, "total_episodes", repr(count), "a whole number")
@@ -155,7 +161,9 @@ def _array(
     """A finite array of numbers as float64."""
     place = f"{name}/{key}"
     if not isinstance(group, h5py.Group) or key not in group:
-        raise SpecificationError(f"{path}: {place}: missing; allowed: {', '.join(_KEYS)} in each episode")
+        raise SpecificationError(
+            f"{path}: {place}: missing; allowed: {', '.join(_KEYS)} in each episode"
+        )
     found = group[key]
     if not isinstance(found, h5py.Dataset):
         parts = ", ".join(found)
@@ -167,7 +175,9 @@ def _array(
         found.ndim == dimensions, path, place, f"shape {found.shape}", f"{dimensions} dimension(s)"
     )
     if length is not None:
-        _require(len(found) == length, path, place, f"{len(found)} steps", f"{length}, as rewards has")
+        _require(
+            len(found) == length, path, place, f"{len(found)} steps", f"{length}, as rewards has"
+        )
     values: NDArray[np.float64] = found[()].astype(np.float64)
     unfit = np.argwhere(~np.isfinite(values))
     if len(unfit):
@@ -184,17 +194,23 @@ def _labels(path: Path, group: h5py.Group, name: str, key: str, length: int) -> 
         raise SpecificationError(f"{path}: {place}/{key}: missing; the episode is not labelled")
     found = _array(path, group["infos"], place, key, 1)
     allowed = f"{length}, or one more, the first of which is the reset's"
-    _require(len(found) in (length, length + 1), path, f"{place}/{key}", f"{len(found)} labels", allowed)
+    _require(
+        len(found) in (length, length + 1), path, f"{place}/{key}", f"{len(found)} labels", allowed
+    )
     found = found[len(found) - length :]
     other = found[(found != 0) & (found != 1)]
-    _require(not len(other), path, f"{place}/{key}", f"{other[:1]}"[1:-1], "1 (accepted), 0 (rejected)")
+    _require(
+        not len(other), path, f"{place}/{key}", f"{other[:1]}"[1:-1], "1 (accepted), 0 (rejected)"
+    )
     return found
 
 
 def _require_bounds(path: Path, place: str, action: Floats, space: Continuous) -> None:
     slack = ROUNDING * (space.high - space.low)
     outside = action[(action < space.low - slack) | (action > space.high + slack)]
-    _require(not len(outside), path, place, f"{outside[:1]}"[1:-1], f"[{space.low:g}, {space.high:g}]")
+    _require(
+        not len(outside), path, place, f"{outside[:1]}"[1:-1], f"[{space.low:g}, {space.high:g}]"
+    )
 
 
 def _require(fits: bool, path: Path, key: str, value: str, allowed: str) -> None:

@@ -29,9 +29,7 @@ def play(world: Environment, act: Act, seeds: Sequence[int], each: int = 1) -> l
     return episodes
 
 
-def _side_by_side(
-    pool: Pool, act: Act, start: Floats, first: int
-) -> tuple[list[Episode], Floats]:
+def _side_by_side(pool: Pool, act: Act, start: Floats, first: int) -> tuple[list[Episode], Floats]:
     """An episode of each copy, the first of which is the `first`; and the first observations of the next."""
     space, copies = pool.environment.action, pool.size
     assert isinstance(space, Continuous)

@@ -33,6 +33,7 @@ STD_RANGE = (0.1, 1.0)
 """Of a policy's standard deviations, in half the width of the bounds: without a least one, rejected samples could be pushed
 away for ever (`paper.yaml` of the PMPO paper)."""
 LEAST_SCALE = 1e-6
+"""Of an observation's standard deviation; what varies less is not scaled."""
 POLICY, VALUE = 0, 1
 """Indices of a seed's streams."""
 Row = dict[str, Any]
@@ -117,7 +118,8 @@ def prepare(episodes: Sequence[Episode], settings: Training, place: str) -> Data
     lengths = tuple(len(episode.reward) for episode in episodes)
     ended = torch.zeros(len(reward))
     ended[np.cumsum(lengths) - 1] = 1
-    mean, scale = before.mean(0), before.std(0, correction=0).clamp(min=LEAST_SCALE)
+    mean, scale = before.mean(0), before.std(0, correction=0)
+    scale = torch.where(scale > LEAST_SCALE, scale, torch.ones_like(scale))
     labels = [e.label for e in episodes[: settings.labelled] if e.label is not None]
     return Data(
         Pairs((before - mean) / scale, space.normalised(action)),
@@ -160,7 +162,7 @@ def valued(data: Data, settings: Training, seed: int) -> Valued:
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             total += float(loss.detach()) / settings.value_updates
-        explained = 1 - 2 * total / float(target.var(correction=0).clamp(min=LEAST_SCALE**2))
+        explained = 1 - 2 * total / float(target.var(correction=0).clamp(min=1e-12))
         rounds.append({"round": index + 1, "loss": total, "explained": explained})
     return Valued(*_estimates(parameters, data, settings), rounds)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from algorithms.improvement import Labels
@@ -122,8 +123,7 @@ def described(own: Collected, settings: Offline) -> list[dict[str, Any]]:
     """A row for each behaviour."""
     steps = list(own.data.lengths)
     first = [i < settings.labelled for i in range(len(steps))]
-    accepted = [float(part.sum()) for part in own.labels.accepted[0].split(steps[: sum(first)])]
-    accepted += [0.0] * (len(steps) - len(accepted))
+    ends, accepted = np.cumsum(steps), own.labels.accepted[0].numpy()
     table = pd.DataFrame(
         {
             "behaviour": own.names,
@@ -132,7 +132,9 @@ def described(own: Collected, settings: Offline) -> list[dict[str, Any]]:
             "return_mean": own.returns,
             "labelled_episodes": [int(each) for each in first],
             "labelled_steps": [n if each else 0 for n, each in zip(steps, first, strict=True)],
-            "accepted_steps": accepted,
+            "accepted_steps": [
+                float(accepted[end - n : end].sum()) for end, n in zip(ends, steps, strict=True)
+            ],
         }
     )
     how = {name: "mean" if name == "return_mean" else "sum" for name in table.columns[1:]}
