@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from algorithms.offline.settings import ADVANTAGE
 from algorithms.records import StudyRecord
@@ -69,51 +70,54 @@ def scores(record: StudyRecord | None, settings: Offline) -> pd.DataFrame:
 
 def values(scored: pd.DataFrame, settings: Offline, paper: Mapping[str, str]) -> pd.DataFrame:
     """Means over seeds of each arm, and its difference from BC, seed by seed. Columns: COLUMNS."""
-    by_seed = scored.set_index(["seed", "arm"])["score"].unstack() if len(scored) else None
+    by_seed = scored.set_index(["seed", "arm"])["score"].unstack()
     halfway = scored.groupby("arm")["halfway"].mean()
     rows = []
-    for name, arm in settings.arms.items() if by_seed is not None else ():
-        own = by_seed[name].dropna().to_numpy(np.float64)
-        label = PRINTED.get(name, name)
+    for name, arm in settings.arms.items() if len(scored) else ():
+        own, label = by_seed[name].dropna().to_numpy(np.float64), PRINTED.get(name, name)
         row = {"arm": name, "label": label, "alpha": arm.alpha, "beta": arm.beta}
         row |= {"paper_reward": paper.get(label), "planned": len(settings.seeds), "n": len(own)}
         row |= {"mean": own.mean() if len(own) else np.nan, "std": std(own)}
-        if BASE in by_seed and name != BASE:
-            both = by_seed[[name, BASE]].dropna().to_numpy(np.float64)
-            gaps = both[:, 0] - both[:, 1]
-            low, high = mean_interval(gaps)
-            row |= {"difference": gaps.mean(), "difference_low": low, "difference_high": high}
-            row["p"] = paired_t(both[:, 0], both[:, 1]).p
+        if BASE in settings.arms and name != BASE:
+            row |= against_base(by_seed[[name, BASE]].dropna().to_numpy(np.float64))
         rows.append(row | {"halfway": halfway[name]})
-    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(COLUMNS[9:], "float64"))
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(COLUMNS[7:], "float64"))
     return table.assign(p_holm=holm(table["p"].to_numpy(np.float64)))
+
+
+def against_base(pairs: NDArray[np.float64]) -> dict[str, float]:
+    """Of scores [seeds, 2], the second of them BC's: the mean difference, its 95 % interval and the paired t-test's p."""
+    gaps = pairs[:, 0] - pairs[:, 1]
+    low, high = mean_interval(gaps)
+    difference = gaps.mean() if len(gaps) else np.nan
+    p = paired_t(pairs[:, 0], pairs[:, 1]).p
+    return {"difference": difference, "difference_low": low, "difference_high": high, "p": p}
 
 
 def mixtures(table: pd.DataFrame, settings: Offline, request: Request) -> Block:
     """The paper's columns as rows: what it prints on its task, then ours on the proxy."""
     spans = (("", 3), ("the paper, RGB stacking", 1), ("ours, PROXY: another task, other data", 4))
-    heads = ("Losses", "α", "β", "reward", "return", "return halfway")
-    heads += ("return − BC's", "paired t, p (Holm)")
-    rows = tuple(
-        (
-            row["label"],
-            style.MISSING if pd.isna(row["alpha"]) else f"{row['alpha']:g}",
-            f"{row['beta']:g}",
-            row["paper_reward"] or style.MISSING,
-            style.mean_and_std(row["mean"], row["std"])
-            + (f" (n = {row['n']} of {row['planned']})" if row["n"] < row["planned"] else ""),
-            style.number(row["halfway"], style.decimals_for(row["std"], row["mean"])),
-            style.interval(
-                *(row[f"difference{end}"] for end in ("", "_low", "_high")),
-                style.decimals_for(row["std"], row["mean"]),
-            ),
-            tables.with_holm(row["p"], row["p_holm"]),
+    paper, ours = ("Losses", "α", "β", "reward"), ("return", "return halfway")
+    rows = []
+    for row in table.to_dict("records"):
+        decimals = style.decimals_for(row["std"], row["mean"])
+        low, high = row["difference_low"], row["difference_high"]
+        lost = f" (n = {row['n']} of {row['planned']})" if row["n"] < row["planned"] else ""
+        rows.append(
+            (
+                row["label"],
+                style.MISSING if pd.isna(row["alpha"]) else f"{row['alpha']:g}",
+                f"{row['beta']:g}",
+                row["paper_reward"] or style.MISSING,
+                style.mean_and_std(row["mean"], row["std"]) + lost,
+                style.number(row["halfway"], decimals),
+                style.interval(row["difference"], low, high, decimals),
+                tables.with_holm(row["p"], row["p_holm"]),
+            )
         )
-        for row in table.to_dict("records")
-    )
-    return Block(
-        f"{PLACE}, PROXY. {request.title}", spans, heads, rows, 1, notes(table, settings, request)
-    )
+    heads = (*paper, *ours, "return − BC's", "paired t, p (Holm)")
+    title = f"{PLACE}, PROXY. {request.title}"
+    return Block(title, spans, heads, tuple(rows), 1, notes(table, settings, request))
 
 
 def notes(table: pd.DataFrame, settings: Offline, request: Request) -> tuple[str, ...]:
