@@ -21,7 +21,7 @@ from algorithms.improvement import IMPROVEMENTS, Labels, SampledReference, above
 from algorithms.networks import Parameters, init_layer_norm_mlp, layer_norm_mlp
 from algorithms.offline.data import Episode
 from algorithms.offline.playing import play
-from algorithms.offline.settings import ADVANTAGE, Arm, Training
+from algorithms.offline.settings import Arm, Training
 from algorithms.returns import generalized_advantages
 from algorithms.seeding import Purpose, environment_seeds, stream
 from algorithms.specification import SpecificationError
@@ -275,11 +275,6 @@ def evaluate(policy: Conditional, data: Data, settings: Training, seed: int) -> 
         "entropy": float(on_data.entropy().mean()),
         "saturated": float((on_data.mean.abs() > 0.99).float().mean()),
     }
-
-
-def needs_values(settings: Training) -> bool:
-    """Whether labels come from a value function."""
-    return settings.labels == ADVANTAGE
 
 
 def _fresh(seed: int, index: int, name: str, sizes: Sequence[int]) -> Parameters:
