@@ -96,9 +96,14 @@ def write_minari(
 
 
 def checksums(folder: Path) -> dict[str, str]:
-    """SHA-256 of the set's files, by name."""
-    files = (folder / name for name in (DATA, METADATA))
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    """SHA-256 of the set's files, by name. Raises SpecificationError for one that cannot be read."""
+    found = {}
+    for path in (folder / METADATA, folder / DATA):
+        try:
+            found[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise SpecificationError(f"{path}: cannot be read: {error.strerror}") from error
+    return found
 
 
 _KEYS = ("observations", "actions", "rewards", "terminations", "truncations")
@@ -199,18 +204,19 @@ def _labels(path: Path, group: h5py.Group, name: str, key: str, length: int) -> 
     )
     found = found[len(found) - length :]
     other = found[(found != 0) & (found != 1)]
-    _require(
-        not len(other), path, f"{place}/{key}", f"{other[:1]}"[1:-1], "1 (accepted), 0 (rejected)"
-    )
+    _require(not len(other), path, f"{place}/{key}", _first(other), "1 (accepted), 0 (rejected)")
     return found
 
 
 def _require_bounds(path: Path, place: str, action: Floats, space: Continuous) -> None:
     slack = ROUNDING * (space.high - space.low)
     outside = action[(action < space.low - slack) | (action > space.high + slack)]
-    _require(
-        not len(outside), path, place, f"{outside[:1]}"[1:-1], f"[{space.low:g}, {space.high:g}]"
-    )
+    _require(not len(outside), path, place, _first(outside), f"[{space.low:g}, {space.high:g}]")
+
+
+def _first(values: Floats) -> str:
+    """The first of some values as print has it; empty where there is none."""
+    return "".join(f"{value:g}" for value in values[:1])
 
 
 def _require(fits: bool, path: Path, key: str, value: str, allowed: str) -> None:

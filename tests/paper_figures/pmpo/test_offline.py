@@ -41,7 +41,9 @@ def paper_with(folder: Path, **changes: Any) -> Path:
     plan["studies"]["offline"]["settings"]["smoke"] = {
         k: v for k, v in told.items() if v is not None
     }
-    (folder / "experiments.yaml").write_text(yaml.safe_dump(plan), encoding="utf-8")
+    (folder / "experiments.yaml").write_text(
+        yaml.safe_dump(plan, sort_keys=False), encoding="utf-8"
+    )
     return folder
 
 
@@ -143,7 +145,7 @@ def test_a_data_set_of_the_users_takes_the_place_of_ours(
         theirs["evaluations"].query("seed == 0"), ours["evaluations"].query("seed == 0")
     )
     assert theirs["behaviours"]["behaviour"].tolist() == [offline.GIVEN]
-    assert theirs["sources"]["file"].tolist() == ["main_data.hdf5", "metadata.json"]
+    assert theirs["sources"]["file"].tolist() == ["metadata.json", "main_data.hdf5"]
 
 
 def test_labels_may_come_with_the_data(stored: Path, tmp_path: Path) -> None:
