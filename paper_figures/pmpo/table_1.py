@@ -134,7 +134,7 @@ def notes(table: pd.DataFrame, settings: Offline, request: Request) -> tuple[str
     )
     return (
         "PROXY: the paper's 140,000 episodes of RGB stacking are not public, so nothing here answers its claims. Its column is "
-        f"printed as context: another task, another unit. {request.scale_words}.",
+        f"printed as context: another task, another unit. Scale {request.scale}, of this study alone; not a replication.",
         f"{source(settings)} The first {first} episodes are labelled by {labelled}; the value function and BC (the KL term, estimated from "
         "samples) take all of them, accepted and rejected terms the first part. "
         f"Ours: return of {settings.evaluated} episodes of {settings.world.horizon} steps of the mean action after {settings.updates:,} "
