@@ -90,7 +90,8 @@ class DiagonalGaussian(Expert):
         return self.kl_by_dimension(other).sum(-1)
 
     def kl_by_dimension(self, other: DiagonalGaussian) -> Tensor:
-        """KL(self ‖ other) of each dimension in nats: [B, A]."""
+        """KL(self ‖ other) of each dimension in nats: [B, A]. Raises ValueError for one over other actions."""
+        _require_same_actions(self.mean.shape[-1:], other.mean.shape[-1:])
         ratio = self.std / other.std
         shift = (self.mean - other.mean) / other.std
         return 0.5 * (ratio.square() + shift.square() - 1) - ratio.log()
@@ -215,7 +216,8 @@ class Discretised(Distribution):
         return self.kl_by_dimension(other).sum(-1)
 
     def kl_by_dimension(self, other: Discretised) -> Tensor:
-        """KL(self ‖ other) of each dimension in nats: [B, A]."""
+        """KL(self ‖ other) of each dimension in nats: [B, A]. Raises ValueError for one over other actions."""
+        _require_same_actions(self.log_probs.shape[-2:], other.log_probs.shape[-2:])
         return (self.log_probs.exp() * (self.log_probs - other.log_probs)).sum(-1)
 
     def detach(self) -> Discretised:
@@ -224,3 +226,11 @@ class Discretised(Distribution):
 
     def _value(self, choice: Tensor) -> Tensor:
         return choice.to(self.log_probs.dtype) * (2 / self._last) - 1
+
+
+def _require_same_actions(own: torch.Size, other: torch.Size) -> None:
+    """Raise ValueError unless two policies are over the same actions, which would be broadcast else."""
+    if own != other:
+        raise ValueError(
+            f"the policies are over actions of shapes {tuple(own)} and {tuple(other)}; allowed: the same"
+        )

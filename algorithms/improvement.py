@@ -18,10 +18,14 @@ from torch.nn.functional import logsigmoid
 
 
 class Policy(Protocol):
-    """What an improvement step asks of a policy."""
+    """What an improvement step asks of the policy that it moves."""
 
     def log_prob(self, samples: Any, /) -> Tensor:
         """log π(y | x) of every sample: [M, B]."""
+
+
+class Reference(Policy, Protocol):
+    """What an improvement step asks of the policy that it starts from."""
 
     def kl(self, other: Any, /) -> Tensor:
         """KL(self ‖ other) in nats: [B], or estimates [M, B] whose mean it is."""
@@ -29,7 +33,7 @@ class Policy(Protocol):
 
 @dataclass(frozen=True)
 class SampledReference:
-    """A reference of which there are only samples (Appendix B), as in offline data.
+    """A reference of which there are only samples (Appendix B), as in offline data; they may be of other states than those labelled.
 
     Its KL is then estimated from them: E[−log π_θ(y)], up to its own entropy. With a weight β it is behaviour cloning.
     """
@@ -83,12 +87,12 @@ def _outer(scores: Tensor, count: int) -> Labels:
 
 
 LABELS: dict[str, Callable[[Tensor], Labels]] = {"halves": halves, "extremes": extremes}
-Improvement = Callable[[Policy, Policy, Any, Labels, Tensor, Tensor], Tensor]
+Improvement = Callable[[Policy, Reference, Any, Labels, Tensor, Tensor], Tensor]
 """(policy, reference, samples, labels, α, β) → the loss whose descent improves the policy."""
 
 
 def pmpo(
-    policy: Policy, reference: Policy, samples: Any, labels: Labels, alpha: Tensor, beta: Tensor
+    policy: Policy, reference: Reference, samples: Any, labels: Labels, alpha: Tensor, beta: Tensor
 ) -> Tensor:
     """−J (Eq. 10): −α E_acc[log π] + (1 − α) E_rej[log π] + β KL(π_ref ‖ π).
 
@@ -102,7 +106,7 @@ def pmpo(
 
 
 def dpo(
-    policy: Policy, reference: Policy, samples: Any, labels: Labels, alpha: Tensor, beta: Tensor
+    policy: Policy, reference: Reference, samples: Any, labels: Labels, alpha: Tensor, beta: Tensor
 ) -> Tensor:
     """−E[log σ(β (Δ log π − Δ log π_ref))] (Rafailov et al. 2023), Δ accepted minus rejected of each state. No α."""
     lead = _lead(policy.log_prob(samples) - reference.log_prob(samples), labels)
@@ -110,7 +114,7 @@ def dpo(
 
 
 def ipo(
-    policy: Policy, reference: Policy, samples: Any, labels: Labels, alpha: Tensor, beta: Tensor
+    policy: Policy, reference: Reference, samples: Any, labels: Labels, alpha: Tensor, beta: Tensor
 ) -> Tensor:
     """E[−Δ log π + β (Δ log π − Δ log π_ref)²] (Appendix E; Azar et al. 2023), Δ accepted minus rejected. No α."""
     log_prob = policy.log_prob(samples)

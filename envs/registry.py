@@ -22,6 +22,10 @@ class Continuous:
         """Actions in a policy's units, [−1, 1], within these bounds: an array or a tensor, shape as given."""
         return (self.high + self.low) / 2 + (self.high - self.low) / 2 * action
 
+    def normalised(self, action: Any) -> Any:
+        """Actions within these bounds in a policy's units, [−1, 1], the inverse of `scaled`: shape as given."""
+        return (action - (self.high + self.low) / 2) / ((self.high - self.low) / 2)
+
 
 @dataclass(frozen=True)
 class Discrete:

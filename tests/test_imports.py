@@ -14,7 +14,7 @@ REPOSITORY = Path(__file__).parents[1]
 LAYERS = ("envs", "algorithms", "analysis", "paper_figures")
 FILES = sorted(path for layer in LAYERS for path in (REPOSITORY / layer).rglob("*.py"))
 HEAVY = (
-    *("torch", "envpool", "gymnasium", "pandas", "pyarrow", "safetensors"),
+    *("torch", "envpool", "gymnasium", "h5py", "pandas", "pyarrow", "safetensors"),
     *("matplotlib", "scipy", "rliable", "rich", "transformers"),
 )
 

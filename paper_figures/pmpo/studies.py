@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from algorithms.cell import Seed
 from algorithms.language.settings import Arm, Training
+from algorithms.offline import settings as offline
 from algorithms.settings import METHODS, Count
 from algorithms.specification import Strict
 
@@ -48,4 +49,18 @@ class Language(Training):
         return [run for i, run in enumerate(planned) if run not in planned[:i]]
 
 
-SETTINGS: dict[str, type[Strict]] = {"language": Language}
+class Offline(offline.Training):
+    """`offline`: every arm with every seed, which draws the data as well where they are collected here."""
+
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
+    arms: Annotated[dict[str, offline.Arm], Field(min_length=1)]
+
+    @field_validator("seeds")
+    @classmethod
+    def _different_seeds(cls, values: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(values)) < len(values):
+            raise ValueError(f"each may stand once (got {list(values)})")
+        return values
+
+
+SETTINGS: dict[str, type[Strict]] = {"language": Language, "offline": Offline}

@@ -323,3 +323,13 @@ def test_clamp_std() -> None:
     assert policy.clamp_std(None) is policy
     choice = some_categorical(11, 3)
     assert choice.clamp_std((1e-3, 2.0)) is choice
+
+
+def test_policies_over_other_actions_are_refused() -> None:
+    """A reference with one dimension is not broadcast over the policy's three."""
+    one, three = (DiagonalGaussian(torch.zeros(4, n), torch.ones(4, n)) for n in (1, 3))
+    with pytest.raises(ValueError, match=r"shapes \(1,\) and \(3,\); allowed: the same"):
+        one.kl(three)
+    few, many = (Discretised.from_logits(torch.zeros(4, n, 5)) for n in (1, 3))
+    with pytest.raises(ValueError, match=r"shapes \(1, 5\) and \(3, 5\)"):
+        few.kl(many)
