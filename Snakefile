@@ -25,7 +25,8 @@ try:
     request = read_request(config)
     request.check_imports()
     request.check_records()
-    request.check_device()
+    if workflow.resource_settings.cores:  # else jobs go to a cluster, whose nodes have GPUs of their own
+        request.check_device()
 except SpecificationError as error:
     sys.exit(f"error: {error}")
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from algorithms import sealed
 from algorithms.episodes import Episodes
-from algorithms.header import RecordError
+from algorithms.header import DamagedError, RecordError
 from algorithms.normalize import Normalizer
 from algorithms.population import Learners
 from algorithms.records import atomic_path
@@ -110,26 +110,30 @@ def save(state: TrainingState, folder: Path, shard_hash: str) -> None:
 def restore(state: TrainingState, folder: Path, shard_hash: str) -> bool:
     """Take over the checkpoint in `folder`, or the one before it where the last one is damaged; say whether there was one.
 
-    Raises RecordError if all that there is is damaged, or belongs to another shard.
+    What is damaged goes once the one before it serves. Raises RecordError if all that there is is damaged, cannot be read, or
+    belongs to another shard; then nothing is deleted.
     """
     there = [folder / name for name in (CHECKPOINT, PREVIOUS) if (folder / name).exists()]
+    damaged: list[Path] = []
     for path in there:
         try:
             tensors, told = sealed.read(path)
             if told["hash"] != shard_hash:
-                break
+                raise RecordError(f"{path}: belongs to shard {told['hash']}, not {shard_hash}")
             _take_over(state, folder, tensors, told)
-        except (RecordError, KeyError) as error:
-            reason = str(error) if isinstance(error, RecordError) else f"{path}: lacks {error}"
+        except (DamagedError, KeyError) as error:
+            reason = f"{path}: lacks {error}" if isinstance(error, KeyError) else str(error)
             if path == there[-1]:
                 raise RecordError(f"{reason}; delete {folder} to start over") from error
             print(f"{reason}: going on from {there[-1].name}", file=sys.stderr)
-            path.unlink()  # else the next checkpoint would put it in the place of the one that serves
+            damaged.append(path)
         else:
+            for other in (
+                damaged
+            ):  # else the next checkpoint would put it in the place of the one that serves
+                other.unlink()
             return True
-    else:
-        return False
-    raise RecordError(f"{path}: belongs to shard {told['hash']}, not {shard_hash}")
+    return False
 
 
 def _take_over(

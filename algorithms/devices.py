@@ -20,6 +20,7 @@ from typing import Literal
 import pynvml
 from filelock import FileLock, Timeout
 
+from algorithms.scratch import exclusive
 from algorithms.specification import SpecificationError
 
 Asked = Literal["auto", "cpu", "cuda"]
@@ -93,7 +94,7 @@ def find() -> Found:
 def visible(gpus: Sequence[Gpu], listed: str | None) -> tuple[Device, ...]:
     """The devices that `listed`, a value of CUDA_VISIBLE_DEVICES, allows; all of them where it is not set.
 
-    An entry is an index in nvidia-smi's order, a UUID of a GPU or of a MIG instance, or the beginning of one that no other
+    An entry is an index in nvidia-smi's order (CUDA's own where CUDA_DEVICE_ORDER is PCI_BUS_ID), a UUID of a GPU or of a MIG instance, or the beginning of one that no other
     has. As in CUDA, entries after the first that names nothing do not count. A GPU that is divided stands for its instances.
     """
     if listed is None:
@@ -222,7 +223,7 @@ def lease(
     Raises OSError where the file system of `folder` has no locks.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _lock(folder / "queue.lock").acquire(poll_interval=poll_seconds):
+    with exclusive(folder / "queue.lock").acquire(poll_interval=poll_seconds):
         taken = _take(devices, wanted, folder)
         if not taken:
             print(f"waiting for {wanted} GB of a GPU's memory", file=sys.stderr)
@@ -253,16 +254,11 @@ def _lock_free(device: Device, folder: Path) -> dict[int, FileLock]:
     """Locks on the slots of `device` that nobody holds."""
     locks = {}
     for slot in range(device.slots):
-        lock = _lock(folder / f"{device.uuid}.{slot}.lock")
+        lock = exclusive(folder / f"{device.uuid}.{slot}.lock")
         with suppress(Timeout):
             lock.acquire(blocking=False)
             locks[slot] = lock
     return locks
-
-
-def _lock(path: Path) -> FileLock:
-    """A lock of the kernel's; never one that is but a file, which would outlive its holder."""
-    return FileLock(path, fallback_to_soft=False)
 
 
 def _release(locks: Iterable[FileLock]) -> None:

@@ -32,6 +32,10 @@ class RecordError(SpecificationError):
     """A record file is missing, damaged, foreign, or would be overwritten."""
 
 
+class DamagedError(RecordError):
+    """A file is there and does not hold what was written."""
+
+
 def read_header(folder: Path, subject: Subject = "shard") -> dict[str, Any]:
     """The contents of `record.json`, its hash and the checksum of every file of the record verified.
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from algorithms.header import RecordError
+from algorithms.header import DamagedError, RecordError
 from algorithms.memory import row_size
 
 FILE = "replay.float32"
@@ -106,11 +106,11 @@ class Replay:
         return {"count": self.count, "rows": self.rows, "checksum": checksum}
 
     def restore(self, folder: Path, committed: dict[str, int]) -> None:
-        """Take over what `commit` wrote. Raises RecordError where the file is too short or damaged."""
+        """Take over what `commit` wrote. Raises DamagedError where the file is too short or holds something else."""
         path = folder / FILE
         self._require(path, committed["rows"])
         if self._checksum(path, committed["rows"]) != committed["checksum"]:
-            raise RecordError(f"{path}: damaged (checksum differs)")
+            raise DamagedError(f"{path}: damaged (checksum differs)")
         self.count = self.committed = committed["count"]
         self.rows, self.checksum = committed["rows"], committed["checksum"]
         wanted = min(self.rows, self.stored)
@@ -136,10 +136,10 @@ class Replay:
         return checksum
 
     def _require(self, path: Path, rows: int) -> None:
-        """Raise RecordError unless the file has as many rows."""
+        """Raise DamagedError unless the file has as many rows."""
         found, needed = path.stat().st_size if path.exists() else 0, rows * self._row_bytes
         if found < needed:
-            raise RecordError(f"{path}: {found} bytes, the checkpoint beside it needs {needed}")
+            raise DamagedError(f"{path}: {found} bytes, the checkpoint beside it needs {needed}")
 
     @property
     def _row_bytes(self) -> int:

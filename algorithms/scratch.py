@@ -10,12 +10,20 @@ import fcntl
 import os
 from pathlib import Path
 
+from filelock import FileLock
+
 FAILURE, PROGRESS, LOG = "failure.json", "progress.json", "train.log"
 
 
 def lock_of(scratch: Path, shard_hash: str) -> Path:
     """The lock file of a shard, beside its folder below `scratch`."""
     return scratch / f"{shard_hash}.lock"
+
+
+def exclusive(lock: Path) -> FileLock:
+    """A lock of the kernel's; never one that is but a file, which would outlive its holder. Acquiring it raises OSError where the file
+    system has none."""
+    return FileLock(lock, fallback_to_soft=False)
 
 
 def is_held(lock: Path) -> bool:

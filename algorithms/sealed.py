@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from algorithms.header import RecordError
+from algorithms.header import DamagedError, RecordError
 
 TOLD, CHECKSUM = "state", "checksum"
 
@@ -25,7 +25,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], told: Mapping[str, Any]) ->
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `write` wrote. Raises RecordError for a file that is damaged or of another kind."""
+    """What `write` wrote. Raises DamagedError for a file that holds something else, RecordError for one that cannot be read."""
     try:
         with safe_open(path, framework="pt") as stored:
             # Cloned: matrix products may round differently on memory that is mapped, hence aligned, otherwise.
@@ -33,10 +33,12 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             metadata = stored.metadata() or {}
         text = metadata[TOLD]
         if metadata[CHECKSUM] != _checksum(tensors, text):
-            raise RecordError(f"{path}: damaged (checksum differs)")
+            raise DamagedError(f"{path}: damaged (checksum differs)")
         told: dict[str, Any] = json.loads(text)
-    except (SafetensorError, OSError, KeyError) as error:
-        raise RecordError(f"{path}: damaged ({error})") from error
+    except (SafetensorError, KeyError) as error:
+        raise DamagedError(f"{path}: damaged ({error})") from error
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read: {error}") from error
     return tensors, told
 
 

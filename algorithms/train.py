@@ -22,7 +22,6 @@ import numpy as np
 import pandas as pd
 import torch
 import yaml
-from filelock import FileLock
 from pydantic import ValidationError
 
 from algorithms import checkpoint, devices, memory, records, snapshots
@@ -60,7 +59,7 @@ from algorithms.population import (
 )
 from algorithms.progress import Progress
 from algorithms.rollout import OnPolicyLoop, fresh_normalizer
-from algorithms.scratch import FAILURE, lock_of
+from algorithms.scratch import FAILURE, exclusive, lock_of
 from algorithms.settings import METHODS
 from algorithms.specification import SpecificationError, explain
 from algorithms.threads import limit_threads
@@ -479,7 +478,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.scratch.mkdir(parents=True, exist_ok=True)
         # Another process may be training the same shard: wait for it rather than share its checkpoint.
         lock = lock_of(options.scratch, shard.hash)
-        with FileLock(lock):
+        with exclusive(lock):
             (scratch / FAILURE).unlink(missing_ok=True)  # what an earlier attempt left
             if (record / HEADER).exists():
                 read_header(record)

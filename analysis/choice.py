@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 
 from algorithms.cell import Cell, load_plan, require_scale
 from algorithms.choice import Candidate, Choice, choice_path, read_choice
 from algorithms.header import RecordError, contents
 from algorithms.records import write_json
+from algorithms.scratch import exclusive
 from algorithms.specification import SpecificationError
 from analysis.load import find_record, member_scores, scored_by
 from analysis.statistics import mean
@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         # As with training: who comes second waits and finds the file there, which counts as success.
         lock = path.with_suffix(".lock")
-        with FileLock(lock):
+        with exclusive(lock):
             if path.exists():
                 read_choice(options.records, cell)
                 print(f"already chosen: {path}")

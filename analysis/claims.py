@@ -306,6 +306,10 @@ class Claim(Strict):
             yield "study and statement go together"
         if self.kind == "ordering" and self.margin and self.relation not in ("at least", "at most"):
             yield f"margin goes with relation: at least, at most (got {self.relation!r})"
+        if self.margin and self.over:
+            yield "margin and over do not go together: a margin is tested at the best setting"
+        if self.first_method is not None and self.compared[0] == self.compared[1]:
+            yield "first and second method are the same arm; allowed: another method, experiment or setting"
         if self.base_experiment is not None and self.base_method is None:
             yield "base_experiment goes with base_method"
         if self.base_method is not None and self.compared[2] in self.compared[:2]:

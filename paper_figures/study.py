@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-from filelock import FileLock
 
 from algorithms.cell import Plan, Shard, load_plan, require_scale
 from algorithms.choice import with_choice
 from algorithms.header import contents
 from algorithms.records import CODE, Record, environment_provenance, find_study, write_study
+from algorithms.scratch import exclusive
 from algorithms.specification import SpecificationError
 from algorithms.study import Settings, Study, check_settings
 from algorithms.threads import limit_threads
@@ -52,7 +52,7 @@ def main(
         options.scratch.mkdir(parents=True, exist_ok=True)
         # As with training: who comes second waits and finds the record there, which counts as success.
         lock = options.scratch / f"{study.hash}.lock"
-        with FileLock(lock):
+        with exclusive(lock):
             folder = options.records / study.path
             if find_study(study, options.records) is None:
                 shards = plan.study_shards(options.scale, name)

@@ -226,8 +226,11 @@ def test_where_both_checkpoints_are_damaged_the_shard_says_so(tmp_path: Path) ->
     folder = scratch_in(tmp_path)
     for path in folder.glob("checkpoint*"):
         path.write_bytes(path.read_bytes()[:-1])
+    there = {path: path.read_bytes() for path in folder.glob("checkpoint*")}
     done = run(tmp_path)
     assert done.returncode == 1
+    assert {path: path.read_bytes() for path in folder.glob("checkpoint*")} == there
+    assert len(there) == 2
     last = done.stderr.splitlines()[-1]
     assert last.startswith(f"error: {folder}/checkpoint.previous.safetensors: damaged (")
     assert last.endswith(f"; delete {folder} to start over")

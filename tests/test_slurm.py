@@ -80,13 +80,12 @@ def segments(own: Tree, method: str) -> int:
     return 0 if log is None else log.read_text(encoding="utf-8").count(f" of {SEGMENTS}: ")
 
 
-def job_of(own: Tree, method: str) -> str:
-    """The id of the job that trains it, from its own process's environment."""
-    place = scratch(own, method)
-    assert place is not None
-    pid = json.loads((place / "progress.json").read_text(encoding="utf-8"))["pid"]
-    variables = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
-    return dict(pair.partition("=")[::2] for pair in variables)["SLURM_JOB_ID"]
+def job_of(cluster: Cluster, method: str) -> str:
+    """The id of the job that trains it, whose log is named after the shard."""
+    (job,) = (
+        job for job in cluster.jobs("running") if f"_{method}_" in cluster.tell(job)["StdOut"]
+    )
+    return job
 
 
 def curves(own: Tree) -> dict[str, bytes]:
@@ -104,7 +103,7 @@ def test_a_preempted_job_ends_with_the_same_bits(cluster: Cluster, tmp_path: Pat
     assert done.returncode == 0, done.stderr
     with submitting(own, "toy_paper_table_1") as workflow:
         wait(lambda: segments(own, "prefpoe") >= 2, "two segments")
-        job = job_of(own, "prefpoe")
+        job = job_of(cluster, "prefpoe")
         urgent = cluster.call(
             "sbatch", "--parsable", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=sleep 1"
         ).strip()  # fmt: skip

@@ -143,10 +143,7 @@ def test_a_hostile_claims_file_stays_text(
     assert "\x1b" not in printed
     pages[1].require_harmless()
     assert sorted(pages[0].found) == sorted(pages[1].found), "the same tags, whatever the texts"
-    assert (
-        "49"
-        not in (tmp_path / "False" / "audit.html").read_text("utf-8").partition("{{ 7*7")[0][-4:]
-    )
+    assert "{{ 7*7" in (tmp_path / "False" / "audit.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize("text", ["a: !!python/object/apply:os.system [touch x]", 'a: "\\e[2J"'])

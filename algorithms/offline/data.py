@@ -6,7 +6,6 @@ A set is a folder with data/main_data.hdf5 and data/metadata.json. An episode is
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.header import sha256
 from algorithms.specification import SpecificationError
 from envs.pool import Flags, Floats
 from envs.registry import Continuous, Environment
@@ -100,7 +100,7 @@ def checksums(folder: Path) -> dict[str, str]:
     found = {}
     for path in (folder / METADATA, folder / DATA):
         try:
-            found[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+            found[path.name] = sha256(path)
         except OSError as error:
             raise SpecificationError(f"{path}: cannot be read: {error.strerror}") from error
     return found

@@ -235,6 +235,9 @@ def train(data: Data, labels: Labels, arm: Arm, settings: Training, seed: int) -
             run.status = "diverged"
             break
         optimiser.step()
+        if not all(bool(value.isfinite().all()) for value in parameters.values()):
+            run.status = "diverged"
+            break
         if update % (settings.updates // settings.evaluations) == 0:
             run.evaluations.append({"step": update, **evaluate(policy, data, settings, seed)})
     return run

@@ -7,8 +7,8 @@ equivalence   two one-sided tests, margin against random play    the same split-
 robustness    none                                               split-seed, area under the sensitivity curve over log₁₀ `over`
 trend         none                                               split-seed, slope of the lead in log₁₀ `over`, and a mean lead above 0
 
-In the ordering of arms of one setting, "above" or "below", a member that diverged has no policy left and counts as random play;
-elsewhere it leaves its environment undecided. The tests are in `checks/`, the rule from tests to a verdict is in
+A member that diverged has no policy left and counts as random play where arms of one setting are compared; of a sweep, its
+setting is never chosen. The tests are in `checks/`, the rule from tests to a verdict is in
 `checks/decision.py`. All compare by the experiment's score. Every environment is tested on its own; one that lacks runs leaves
 the others as they are.
 """
@@ -84,19 +84,28 @@ def _claimed(claim: Claim) -> str | None:
     return claim.lead if claim.kind == "trend" else claim.relation
 
 
-def _complete(arms: Sequence[Runs]) -> list[Scores] | str:
-    """The scores of arms of one setting each, or why they answer nothing."""
+def _complete(arms: Arms, nothing: float) -> list[Scores] | str:
+    """The scores of arms of one setting each, random play's for members that diverged; or why they answer nothing."""
     scores: list[Scores] = []
-    for told in (runs.complete for runs in arms):
+    for told in (runs.losing(nothing).complete for runs in arms):
         if isinstance(told, str):
             return told
         scores.append(told)
     return scores
 
 
+def _with_lost(part: Part, arms: Arms, nothing: float) -> Part:
+    """The part, which also says what members diverged."""
+    lost = [f"{runs.diverged.sum()} of {runs.cell}" for runs in arms if runs.diverged.any()]
+    if not lost:
+        return part
+    words = f"{' and '.join(lost)} diverged and count as random play, {nothing:.4g}"
+    return replace(part, said=f"{part.said}, {words}")
+
+
 def _ordered(claim: Claim, environment: str, arms: Arms) -> Tested:
     nothing = ENVIRONMENTS[environment].anchors.random
-    scores = _complete([runs.losing(nothing) for runs in arms])
+    scores = _complete(arms, nothing)
     if isinstance(scores, str):
         return scores
     first, second = scores
@@ -104,22 +113,19 @@ def _ordered(claim: Claim, environment: str, arms: Arms) -> Tested:
         environment, str(claim.first_method), setting_text(arms[0].settings[0]), str(claim.second_method)
     )  # fmt: skip
     found = ordering.ordered(environment, DIRECTIONS[claim.relation], first, second, stream)
-    lost = [f"{runs.diverged.sum()} of {runs.cell}" for runs in arms if runs.diverged.any()]
-    if not lost:
-        return [found]
-    words = f"{' and '.join(lost)} diverged and count as random play, {nothing:.4g}"
-    return [replace(found, said=f"{found.said}, {words}")]
+    return [_with_lost(found, arms, nothing)]
 
 
 def _alike(claim: Claim, environment: str, arms: Arms) -> Tested:
-    scores = _complete(arms)
+    random, ends = ENVIRONMENTS[environment].anchors.random, ENDS[claim.relation]
+    scores = _complete(arms, random)
     if isinstance(scores, str):
         return scores
     first, second, *rest = map(Sample.of, scores)
     base = rest[0] if rest else None
     assert claim.margin is not None  # `_test` chose by it
-    random, ends = ENVIRONMENTS[environment].anchors.random, ENDS[claim.relation]
-    return [equivalence.alike(environment, first, second, claim.margin, random, base, ends)]
+    found = equivalence.alike(environment, first, second, claim.margin, random, base, ends)
+    return [_with_lost(found, arms, random)]
 
 
 def _alike_swept(claim: Claim, environment: str, arms: Arms) -> Tested:

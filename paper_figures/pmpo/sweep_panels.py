@@ -173,6 +173,7 @@ def legend(drawing: Figure, layout: Layout, request: Request) -> None:
     ]
     note = (
         f"{request.scale_words}. {layout.words}. Dots: {'geometric ' if layout.logarithmic else ''}mean over seeds; lines: its "
-        "95\u00a0% bootstrap interval. Hollow: some members diverged, failed or are missing; the mean is of the others."
+        "95\u00a0% bootstrap interval. Hollow: some members diverged, failed or are missing; the mean is of the others (where claims are "
+        "tested, those that diverged count as random play)."
     )
     style.legend_below(drawing, handles, [arm.label for arm in layout.arms], note)

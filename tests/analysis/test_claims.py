@@ -111,6 +111,11 @@ def test_reported_splits_the_spread_and_inherits_the_cell(paper: Path) -> None:
             ORDER | {"margin": 0.1},
             "margin goes with relation: at least, at most (got 'above')",
         ),
+        (
+            ORDER | {"margin": 0.1, "relation": "at least", "over": "clip"},
+            "margin and over do not go together",
+        ),
+        (ORDER | {"second_method": "ppo"}, "first and second method are the same arm"),
         (ORDER | {"over": "clip"}, "over: 'clip' is not in experiments.yaml; allowed: none"),
         (
             ORDER | {"second_experiment": "second"},

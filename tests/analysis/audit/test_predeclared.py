@@ -217,8 +217,8 @@ def test_points_of_a_sweep_are_compared_as_arms_of_one_setting(folder, results, 
     assert apart.replicated == "contradicted"
 
 
-def test_a_run_that_diverged_counts_as_random_play_in_an_ordering(folder, results, plant) -> None:
-    """Random play scores −2.917; an equivalence is left undecided, for a policy that is lost is like no other."""
+def test_a_run_that_diverged_counts_as_random_play(folder, results, plant) -> None:
+    """Random play scores −2.917, so an arm that is lost is neither above nor like one that learnt, nor at least it."""
     plant("plain", "ppo", noisy(-1.0, 0.05), 1)
     plant("plain", "prefpoe", lambda setting, generator: None, 2)
     below = judged(folder, results, "ordering", relation="below")
@@ -227,7 +227,11 @@ def test_a_run_that_diverged_counts_as_random_play_in_an_ordering(folder, result
     assert "difference = -1.9" in said
     assert "8 of ProbeTarget-v0 / prefpoe diverged and count as random play, -2.917" in said
     assert judged(folder, results, "ordering", relation="above").replicated == "contradicted"
-    assert judged(folder, results, "equivalence", margin=0.1).replicated == "untested"
+    alike = judged(folder, results, "equivalence", margin=0.1)
+    assert alike.replicated == "contradicted"
+    assert "8 of ProbeTarget-v0 / prefpoe diverged" in alike.findings[0].arithmetic
+    least = {"relation": "at least", "margin": 0.1}
+    assert judged(folder, results, "ordering", **least).replicated == "contradicted"
 
 
 def test_a_lost_run_leaves_the_other_environments_decided(folder, results, plant) -> None:
