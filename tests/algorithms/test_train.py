@@ -219,7 +219,6 @@ AS_SAC = {"automatic_alpha": False, "baseline_actions": 8}
 AS_GREEDY_AC = {"actor_step_ratio": 0.3}
 AS_MPO = {
     "learning_rate": 2e-2,
-    "dual_learning_rate": 0.3,
     "gamma": 0.5,
     "batch_size": 32,
     "initial_steps": 100,
@@ -231,6 +230,8 @@ AS_MPO = {
 # PMPO-AR's objective for a Gaussian is bounded for β > 0.66, or 1.03 where extremes are labelled (two and one of four): below,
 # policies leave the box, beyond which all actions are worth the same, before the critic knows better.
 MPO_ARMS: dict[str, dict[str, Any]] = {
+    "mpo": {"dual_learning_rate": 0.3},
+    "mpo_20": {"dual_learning_rate": 0.3},
     "pmpo_ar": {"beta": 2.0},
     "pmpo_a": {"beta": 0.5},
     "pmpo_r": {"beta": 3.0},
