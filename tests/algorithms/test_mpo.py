@@ -573,7 +573,12 @@ BINS: dict[str, Any] = POLICIES["discretised"]
 
 
 def shard(method: str, members: tuple[Member, ...] = MEMBERS, **overrides: Any) -> Shard:
-    return replace(small_shard(method, "Pendulum", **{**SMALL, **overrides}), members=members)
+    """A shard of `members`, each with those of its settings that the method reads."""
+    fresh = small_shard(method, "Pendulum", **{**SMALL, **overrides})
+    unread = fresh.cell.settings.unread
+    kept = [{k: x for k, x in member.setting.items() if k not in unread} for member in members]
+    own = (Member(seed=m.seed, setting=k) for m, k in zip(members, kept, strict=True))
+    return replace(fresh, members=tuple(own))
 
 
 def some_are_cut(rng: np.random.Generator) -> float:
@@ -903,11 +908,11 @@ def test_a_run_resumed_at_every_boundary_gives_the_same_bits(
 BANDIT: dict[str, Any] = {
     **{"critic": "exact", "hidden": (), "batch_size": 8, "learning_rate": 0.05},
     **{"initial_steps": 0, "update_after": 0, "update_period": 1, "return_steps": 1},
-    **{"target_period": 10, "dual_learning_rate": 0.3},
+    **{"target_period": 10},
 }
 LEARNERS = [
-    ("mpo", {}),
-    ("mpo_20", {}),
+    ("mpo", {"dual_learning_rate": 0.3}),
+    ("mpo_20", {"dual_learning_rate": 0.3}),
     ("pmpo_ar", {}),
     ("pmpo_a", {}),
     ("pmpo_r", {}),
