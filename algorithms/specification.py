@@ -169,6 +169,13 @@ def problem(found: Any) -> str:
     return f"{key + ': ' if key else ''}{message}{got}"
 
 
+def require_divisors(whole: str, value: int, **parts: int) -> None:
+    """Raise ValueError unless each of `parts` divides `value`, which is called `whole`."""
+    for name, part in parts.items():
+        if value % part:
+            raise ValueError(f"{name} must divide {whole} = {value} (got {part})")
+
+
 def printable(text: str) -> str:
     """`text` as one line: what does not print is escaped."""
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)

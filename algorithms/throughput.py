@@ -18,10 +18,10 @@ from scipy.optimize import nnls
 
 from algorithms.cell import Member, Protocol, Shard, make_cell
 from algorithms.checkpoint import TrainingState
-from algorithms.episodes import Episodes
 from algorithms.interaction import OffPolicyLoop
 from algorithms.population import OffPolicy, OnPolicy, Population, make_population
-from algorithms.rollout import Collector, fresh_normalizer
+from algorithms.rollout import Collector
+from algorithms.train import fresh_state
 from algorithms.work import Work, calls_of, counted
 from envs.pool import Pool
 from envs.registry import ENVIRONMENTS, Discrete
@@ -152,14 +152,7 @@ def _flop_seconds(device: torch.device) -> float:
 def _loop_seconds(probe: Probe, members: int, device: torch.device) -> float:
     """Seconds of one lock-step of `members` environments in training, without those of policy and simulator."""
     population = _population(probe._replace(members=members), device)
-    state = TrainingState(
-        population.learners(),
-        fresh_normalizer(population),
-        Episodes(),
-        np.zeros(members, dtype=np.int64),
-        np.full(members, -1, dtype=np.int64),
-        population.replay() if isinstance(population, OffPolicy) else None,
-    )
+    state = fresh_state(population)
     policy = _seconds(calls_of(population)["act"], device, SECONDS)
     simulator = _step_seconds(probe.environment, members)
     whole, steps = _training_step(population, state)

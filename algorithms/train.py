@@ -151,10 +151,17 @@ def learn(shard: Shard, scratch: Path, on: Resources, progress: Progress) -> Out
 
 def prepare(shard: Shard, scratch: Path, on: Resources) -> tuple[TrainingState, Population]:
     """The population, and its state: fresh, or where the last finished segment left it."""
-    members = len(shard.members)
     compiled = decide_mode(shard, on.mode) == "compiled"
     population = make_population(shard, torch.device(on.device), compiled)
-    state = TrainingState(
+    state = fresh_state(population)
+    checkpoint.restore(state, scratch, shard.key)
+    return state, population
+
+
+def fresh_state(population: Population) -> TrainingState:
+    """The state of a population that has not begun."""
+    members = len(population.shard.members)
+    return TrainingState(
         population.learners(),
         fresh_normalizer(population),
         Episodes(),
@@ -162,8 +169,6 @@ def prepare(shard: Shard, scratch: Path, on: Resources) -> tuple[TrainingState, 
         np.full(members, -1, dtype=np.int64),
         population.replay() if isinstance(population, OffPolicy) else None,
     )
-    checkpoint.restore(state, scratch, shard.key)
-    return state, population
 
 
 def decide_mode(shard: Shard, asked: Mode) -> Literal["eager", "compiled"]:

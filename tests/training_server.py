@@ -1,42 +1,30 @@
-"""A process that has imported the trainer, and forks for every call of it: importing takes longer than a small shard.
+"""The trainer in a process that has imported it and made some first updates, which load much of torch.
 
-So does a first update, which loads much of torch: the process makes some before it serves. A call may come with code that runs before the trainer does, such as what kills it at a moment of the test's choice.
+A call may come with code that runs before the trainer does, such as what kills it at a moment of the test's choice.
 """
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import signal
 import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from tests.fork_server import ForkServer
+
 REPOSITORY = Path(__file__).parents[1]
-# What a fork does stands after the loop, at the top level, so that it ends as any program does.
-SERVER = """
+IMPORTED = """
 import contextlib, json, os, sys, tempfile
 from algorithms.train import main
 with tempfile.TemporaryDirectory() as place, open(os.devnull, "w") as nowhere:
     with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
         for call in json.loads(sys.argv[1]):
             main([*call, "--records", f"{place}/records", "--scratch", f"{place}/scratch"])
-while line := sys.stdin.readline():
-    call = json.loads(line)
-    child = os.fork()
-    if not child:
-        break
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-else:
-    sys.exit()
-for descriptor, path in enumerate((os.devnull, call["stdout"], call["stderr"])):
-    opened = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    os.dup2(opened, descriptor)
-    os.close(opened)
+"""
+CALLED = """
 exec(call["before"])
 sys.exit(main(call["arguments"]))
 """
@@ -105,30 +93,12 @@ def at_event(event: str, words: str, number: int = 1) -> str:
 
 
 @cache
-def _server() -> subprocess.Popen[str]:
-    """This process's server, which ends with it."""
-    server = subprocess.Popen(
-        (sys.executable, "-c", SERVER, json.dumps([SHARD, REPLAYED])),
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    atexit.register(server.communicate)  # closes its input and waits
-    return server
+def _server() -> ForkServer:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    first = json.dumps([SHARD, REPLAYED])
+    return ForkServer(IMPORTED, CALLED, first, cwd=REPOSITORY, env=environment)
 
 
 def train(arguments: Sequence[str], before: str = "") -> subprocess.CompletedProcess[str]:
     """Call `python -m algorithms.train`, after the code `before`."""
-    server = _server()
-    assert server.stdin is not None
-    assert server.stdout is not None
-    with tempfile.TemporaryDirectory() as place:
-        said = {name: str(Path(place, name)) for name in ("stdout", "stderr")}
-        call = {"arguments": list(arguments), "before": before, **said}
-        server.stdin.write(json.dumps(call) + "\n")
-        server.stdin.flush()
-        status = int(server.stdout.readline())
-        texts = (Path(said[name]).read_text(encoding="utf-8") for name in ("stdout", "stderr"))
-        return subprocess.CompletedProcess(arguments, status, *texts)
+    return _server().call(arguments, {"before": before})

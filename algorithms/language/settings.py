@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from algorithms.settings import Count, Labelling, NotNegative
-from algorithms.specification import Strict
+from algorithms.specification import Strict, require_divisors
 
 PROGRAMMATIC = "programmatic"
 """The name of our own scores of an answer (`envs.sentences`), where a path would name a checkpoint."""
@@ -84,12 +84,7 @@ class Training(Strict):
 
     @model_validator(mode="after")
     def _times_fit(self) -> Training:
-        for name, value in (("rows", self.rows), ("evaluations", self.evaluations)):
-            if self.updates % value:
-                raise ValueError(f"{name} must divide updates = {self.updates} (got {value})")
+        require_divisors("updates", self.updates, rows=self.rows, evaluations=self.evaluations)
         for name, value in (("renewal", self.renewal), ("updates", self.updates)):
-            if value % self.sampled_together:
-                raise ValueError(
-                    f"sampled_together must divide {name} = {value} (got {self.sampled_together})"
-                )
+            require_divisors(name, value, sampled_together=self.sampled_together)
         return self

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from algorithms.settings import Count
-from algorithms.specification import Strict
+from algorithms.specification import Strict, require_divisors
 from envs.registry import ENVIRONMENTS, Continuous, Environment
 
 ADVANTAGE = "advantage"
@@ -99,11 +99,6 @@ class Training(Strict):
 
     @model_validator(mode="after")
     def _times_fit(self) -> Training:
-        for name, value in (("rows", self.rows), ("evaluations", self.evaluations)):
-            if self.updates % value:
-                raise ValueError(f"{name} must divide updates = {self.updates} (got {value})")
-        if self.evaluated % self.evaluation_copies:
-            raise ValueError(
-                f"evaluation_copies must divide evaluated = {self.evaluated} (got {self.evaluation_copies})"
-            )
+        require_divisors("updates", self.updates, rows=self.rows, evaluations=self.evaluations)
+        require_divisors("evaluated", self.evaluated, evaluation_copies=self.evaluation_copies)
         return self
