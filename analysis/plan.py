@@ -26,6 +26,7 @@ from algorithms.threads import limit_threads
 from algorithms.throughput import Line, Speed
 from algorithms.work import Calls, Demand, Work
 from analysis.claims import read_claims
+from analysis.columns import aligned
 from analysis.compute import hours, stated
 from analysis.workflow import PaperFolder, Request, read_request
 
@@ -147,18 +148,6 @@ def _wrapped(text: str) -> str:
     return textwrap.fill(text, WIDTH, break_on_hyphens=False)
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Columns side by side: the first is text, the others are numbers."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            text.rjust(width) if index else text.ljust(width)
-            for index, (text, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in rows
-    )
-
-
 def section(request: Request, paper: PaperFolder, known: Mapping[str, Cost]) -> str:
     """A paper's plan: a row for each experiment, one for all of them, and what else there is to know."""
     scale, plan = request.scale, paper.plan
@@ -174,7 +163,7 @@ def section(request: Request, paper: PaperFolder, known: Mapping[str, Cost]) -> 
         rows.append(row("all, each once", len(distinct), list(known.values()), gpu))
     title = f"{paper.paper.short} at scale {scale}"
     return "\n".join(
-        [title, "", *([table(rows)] if known else []), *remarks(request, paper, known)]
+        [title, "", *([aligned(rows)] if known else []), *remarks(request, paper, known)]
     )
 
 

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from algorithms.cell import SCALES, load_plan
 from algorithms.specification import SpecificationError
+from analysis.columns import aligned
 from analysis.ledger import COUNTS, Ledger, ledger
 
 TEXT = ("paper", "scale", "experiment", "environment", "method", "shard", "state", "said", "log")
@@ -86,13 +87,8 @@ def _print_table(table: pd.DataFrame, console: Console) -> None:
     """A table that folds in a narrow terminal, aligned plain text of full width elsewhere."""
     shown = table.astype(str)
     if not console.is_terminal:
-        widths = [max(map(len, [name, *shown[name]])) for name in shown]
-        for row in (list(shown), *shown.itertuples(index=False)):
-            cells = [
-                cell.ljust(width) if name in TEXT else cell.rjust(width)
-                for name, cell, width in zip(shown, row, widths, strict=True)
-            ]
-            console.file.write("  ".join(cells).rstrip() + "\n")
+        text = [index for index, name in enumerate(shown) if name in TEXT]
+        console.file.write(aligned([list(shown), *shown.to_numpy().tolist()], text) + "\n")
         return
     grid = Table(box=None, pad_edge=False)
     for name in shown:

@@ -14,7 +14,7 @@ from algorithms.calibration import FILE, calibrate
 from algorithms.cell import Member, Protocol, Shard, make_cell
 from algorithms.throughput import Line, Speed
 from algorithms.work import Calls, Demand, Work
-from analysis.plan import Cost, cost, seconds, table, wall_hours
+from analysis.plan import Cost, cost, seconds, wall_hours
 from tests.workflow_runs import TOY, Tree
 
 REPOSITORY = Path(__file__).parents[2]
@@ -130,10 +130,6 @@ def waiting(core_hours: float, memory_bytes: int) -> Cost:
 )
 def test_hours_until_all_is_trained(left: list[Cost], hours: float) -> None:
     assert wall_hours(left, jobs=4, limit=10) == pytest.approx(hours)
-
-
-def test_columns_stand_side_by_side() -> None:
-    assert table([("a", "bb", "c"), ("long", "1", "22")]) == "a     bb   c\nlong   1  22"
 
 
 @pytest.fixture
