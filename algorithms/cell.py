@@ -460,6 +460,13 @@ def points(swept: Mapping[str, Sequence[T]]) -> Iterator[dict[str, T]]:
         yield dict(zip(swept, values, strict=True))
 
 
+def named_rerun(reruns: Mapping[str, Cell], scale: str, sweep: str) -> Cell:
+    """The one of a plan's `reruns` that is of the sweep with that hash. Raises SpecificationError."""
+    if sweep not in reruns:
+        raise SpecificationError(f"no best_of at scale {scale} names the sweep {sweep!r}")
+    return reruns[sweep]
+
+
 class Plan(Strict):
     """A paper's `experiments.yaml`."""
 
@@ -572,10 +579,7 @@ class Plan(Strict):
 
     def rerun_of(self, scale: str, sweep: str) -> Cell:
         """The cell that reruns the best of the sweep with that hash. Raises SpecificationError."""
-        reruns = self.reruns(scale)
-        if sweep not in reruns:
-            raise SpecificationError(f"no best_of at scale {scale} names the sweep {sweep!r}")
-        return reruns[sweep]
+        return named_rerun(self.reruns(scale), scale, sweep)
 
     def reruns(self, scale: str) -> dict[str, Cell]:
         """The cells that rerun the best of a sweep, by the sweep's hash; of several of one sweep, the first."""

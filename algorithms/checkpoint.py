@@ -128,9 +128,8 @@ def restore(state: TrainingState, folder: Path, shard_hash: str) -> bool:
             print(f"{reason}: going on from {there[-1].name}", file=sys.stderr)
             damaged.append(path)
         else:
-            for other in (
-                damaged
-            ):  # else the next checkpoint would put it in the place of the one that serves
+            # Else the next checkpoint would put them in the place of the one that serves.
+            for other in damaged:
                 other.unlink()
             return True
     return False

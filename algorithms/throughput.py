@@ -75,9 +75,8 @@ class Speed:
 
 def measure(device: torch.device) -> Speed:
     """Measure this machine; how fast environments step is asked for apart, by `environment_line`."""
-    startup = sum(
-        psutil.Process().cpu_times()[:2]
-    )  # so far this process has loaded what training loads
+    # So far this process has loaded what training loads.
+    startup = sum(psutil.Process().cpu_times()[:2])
     populations = [_population(probe, device) for probe in PROBES]
     flop = _flop_seconds(device)
     pairs = [pair for population in populations for pair in _timed_calls(population)]

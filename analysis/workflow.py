@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from algorithms import devices, memory
-from algorithms.cell import SCALES, Cell, Plan, Shard, require_scale
+from algorithms.cell import SCALES, Cell, Plan, Shard, named_rerun, require_scale
 from algorithms.choice import choice_path, require_choice
 from algorithms.header import read_header, require_hash, sha256
 from algorithms.specification import SpecificationError
@@ -313,9 +313,7 @@ class Request:
 
     def sweep_records(self, paper: str, sweep: str) -> list[str]:
         """The records that a choice is made from; none where it is made, because it then stays."""
-        cell = self._reruns[paper].get(sweep)
-        if cell is None:
-            raise SpecificationError(f"no best_of at scale {self.scale} names the sweep {sweep!r}")
+        cell = named_rerun(self._reruns[paper], self.scale, sweep)
         if cell.best_of is None or choice_path(Path(self.records(paper)), cell).exists():
             return []
         return [self.record(paper, shard) for shard in cell.best_of.shards]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from algorithms.cell import Seed
 from algorithms.language.settings import Arm, Training
@@ -12,22 +12,27 @@ from algorithms.offline import settings as offline
 from algorithms.settings import METHODS, Count
 from algorithms.specification import Strict
 
+T = TypeVar("T")
+
+
+def _different(values: tuple[T, ...]) -> tuple[T, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError(f"each may stand once (got {list(values)})")
+    return values
+
+
+Once = AfterValidator(_different)
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), Once]
+
 
 class Language(Training):
     """`language`: every arm with every seed; those `swept` with each β of `betas` as well, for the first `swept_seeds`."""
 
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
+    seeds: Seeds
     arms: Annotated[dict[str, Arm], Field(min_length=1)]
-    swept: tuple[str, ...] = ()
-    betas: tuple[Annotated[float, Field(ge=0)], ...] = ()
+    swept: Annotated[tuple[str, ...], Once] = ()
+    betas: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Once] = ()
     swept_seeds: Count = 1
-
-    @field_validator("seeds", "swept", "betas")
-    @classmethod
-    def _different(cls, values: tuple[object, ...]) -> tuple[object, ...]:
-        if len(set(values)) < len(values):
-            raise ValueError(f"each may stand once (got {list(values)})")
-        return values
 
     @model_validator(mode="after")
     def _known_arms(self) -> Language:
@@ -52,15 +57,8 @@ class Language(Training):
 class Offline(offline.Training):
     """`offline`: every arm with every seed, which draws the data as well where they are collected here."""
 
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
+    seeds: Seeds
     arms: Annotated[dict[str, offline.Arm], Field(min_length=1)]
-
-    @field_validator("seeds")
-    @classmethod
-    def _different_seeds(cls, values: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(values)) < len(values):
-            raise ValueError(f"each may stand once (got {list(values)})")
-        return values
 
 
 SETTINGS: dict[str, type[Strict]] = {"language": Language, "offline": Offline}
