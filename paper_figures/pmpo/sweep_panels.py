@@ -167,13 +167,14 @@ def panel(axes: Axes, letter: str, shown: Panel, table: pd.DataFrame, layout: La
 
 def legend(drawing: Figure, layout: Layout, request: Request) -> None:
     """How to read the figure, then its arms."""
+    shown = {arm.label: arm.look for arm in layout.arms}
     handles = [
-        Line2D([], [], color=arm.look.colour, ls=arm.look.dashes, marker="o", ms=2.4)
-        for arm in layout.arms
+        Line2D([], [], color=look.colour, ls=look.dashes, marker="o", ms=2.4)
+        for look in shown.values()
     ]
     note = (
         f"{request.scale_words}. {layout.words}. Dots: {'geometric ' if layout.logarithmic else ''}mean over seeds; lines: its "
         "95\u00a0% bootstrap interval. Hollow: some members diverged, failed or are missing; the mean is of the others (where claims are "
         "tested, those that diverged count as random play)."
     )
-    style.legend_below(drawing, handles, [arm.label for arm in layout.arms], note)
+    style.legend_below(drawing, handles, list(shown), note)

@@ -1,0 +1,34 @@
+"""What MPO and PMPO make of the learning rate and of how often the reference is renewed, which the paper does not give."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from paper_figures.pmpo import sweep_panels
+from paper_figures.pmpo.control import TITLES
+from paper_figures.pmpo.sweep_panels import Arm, Layout, Panel
+
+
+def _panel(title: str, experiment: str) -> Panel:
+    arms = tuple(Arm(experiment, method) for method in ("pmpo_ar", "pmpo_a", "pmpo_r", "mpo"))
+    return Panel(title, arms, "learning_rate", "learning rate", logarithmic=True)
+
+
+LAYOUT = Layout(
+    "figure_rate",
+    {name: TITLES[name] for name in ("CartpoleSwingup-v1", "CheetahRun-v1")},
+    (_panel("N = 100", "control_rate"), _panel("N = 10", "control_rate_10")),
+    "return",
+    "Mean return of the final policy's deterministic episodes, by the learning rate; the reference and the slow critic are renewed every N updates",
+    lambda scores: scores["score"],
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Draw the figure as the command line asks."""
+    return sweep_panels.main(LAYOUT, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
