@@ -30,8 +30,9 @@ try:
 except SpecificationError as error:
     sys.exit(f"error: {error}")
 
-# Of this machine; none are given where jobs go to a cluster.
+# Of this machine, cores and megabytes for jobs; none are given where jobs go to a cluster.
 CORES = workflow.resource_settings.cores or 1
+ROOM = workflow.global_resources["mem_mb"].value if "mem_mb" in workflow.global_resources else None
 # Jobs begin as long as their leases fit on this machine's GPUs together; which GPU each gets is decided by algorithms/devices.py.
 if request.gpu_mb_limit and workflow.resource_settings.cores and "gpu_mb" not in workflow.global_resources:
     workflow.register_resource("gpu_mb", request.gpu_mb_limit)
@@ -184,15 +185,16 @@ rule train:
         folder=lambda wildcards: request.by_name[wildcards.paper].folder,
         records=lambda wildcards: request.records(wildcards.paper),
         scratch=lambda wildcards: f"{request.scratch}/{wildcards.hash}",
+        batches=lambda wildcards: request.batches(wildcards.paper, wildcards.hash, ROOM),
     threads: request.threads(CORES)
     resources:
-        mem_mb=lambda wildcards: request.memory_mb(wildcards.paper, wildcards.hash),
-        gpu_mb=lambda wildcards: request.gpu_mb(wildcards.paper, wildcards.hash),
+        mem_mb=lambda wildcards: request.memory_mb(wildcards.paper, wildcards.hash, ROOM),
+        gpu_mb=lambda wildcards: request.gpu_mb(wildcards.paper, wildcards.hash, ROOM),
     shell:
         "mkdir -p {params.scratch:q} && "
         "{PYTHON} -m algorithms.train --paper {params.folder:q} --scale {SCALE}"
         " --shard {wildcards.hash} --records {params.records:q} --scratch {request.scratch:q}"
-        " --device {request.device} --threads {threads}"
+        " --device {request.device} --threads {threads} --batches {params.batches}"
         " > {params.scratch:q}/train.log 2>&1"
 
 

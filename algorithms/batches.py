@@ -1,12 +1,13 @@
-"""A shard in halves, one after the other, where memory does not hold it at once: what both leave, put together again.
+"""A shard in batches of members, one after the other, where memory does not hold it at once: what all leave, put together again.
 
-Members learn alone whatever is stacked beside them, up to rounding: halves are provenance, never identity.
+Members learn alone whatever is stacked beside them, up to rounding: batches are provenance, never identity.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from algorithms.records import STEP
 
 Arrays = Mapping[str, NDArray[Any]]
 SUMS = ("wall_seconds", "training_seconds", "compile_seconds", "resumed")
-"""What the provenance of halves adds up to."""
+"""What the provenance of batches adds up to."""
 NO_MEMORY = ("can't allocate memory", "not enough memory", "Cannot allocate memory", "bad_alloc")
 """How torch says so on a CPU, in an error that has no type of its own."""
 
@@ -42,11 +43,11 @@ def out_of_memory(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY)
 
 
-def halves(shard: Shard) -> tuple[Shard, Shard]:
-    """The first and the second half of the members, as shards of the same cell."""
-    middle = (len(shard.members) + 1) // 2
-    first, second = shard.members[:middle], shard.members[middle:]
-    return replace(shard, members=first), replace(shard, members=second)
+def cut(shard: Shard, count: int) -> list[Shard]:
+    """The members in `count` batches that differ by at most one member, as shards of the same cell."""
+    each, more = divmod(len(shard.members), count)
+    ends = [each * number + min(number, more) for number in range(count + 1)]
+    return [replace(shard, members=shard.members[a:b]) for a, b in pairwise(ends)]
 
 
 def joined(outcomes: Sequence[Outcome]) -> Outcome:

@@ -30,8 +30,7 @@ from algorithms.scratch import FAILURE
 from algorithms.snapshots import FILES as SNAPSHOTS
 
 CHECKPOINT, PREVIOUS = "checkpoint.safetensors", "checkpoint.previous.safetensors"
-HALF = "half-"
-"""How the folders begin in which halves of a shard are trained, where memory does not hold the whole."""
+_BATCH = "batch-"
 _LEARNERS = ("theta", "first_moment", "second_moment", "alive", "target")
 
 
@@ -165,10 +164,24 @@ def _take_over(
     state.earlier_seconds = scalars["wall_seconds"]
 
 
+def places(folder: Path, batches: int) -> list[Path]:
+    """Where each batch of a shard's members has its checkpoint: `folder` itself where one batch is all."""
+    if batches == 1:
+        return [folder]
+    return [folder / f"{_BATCH}{number}-of-{batches}" for number in range(1, batches + 1)]
+
+
+def batches_begun(folder: Path) -> int:
+    """In how many batches the shard is being trained; 0 where nothing is begun."""
+    whole = any((folder / name).exists() for name in (CHECKPOINT, PREVIOUS))
+    cut = [int(path.name.rpartition("-")[2]) for path in folder.glob(f"{_BATCH}1-of-*")]
+    return max(cut, default=int(whole))
+
+
 def forget(folder: Path) -> None:
     """Remove what only an unfinished shard needs; logs stay."""
-    for half in folder.glob(f"{HALF}*"):
-        forget(half)
+    for batch in folder.glob(f"{_BATCH}*"):
+        forget(batch)
     named = (CHECKPOINT, PREVIOUS, REPLAY, FAILURE)
     for path in (*(folder / name for name in named), *folder.glob(SNAPSHOTS), *folder.glob(".*")):
         path.unlink(missing_ok=True)

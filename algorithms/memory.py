@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from algorithms.cell import Shard
 from algorithms.settings import Replayed
 from algorithms.specification import SpecificationError
@@ -30,20 +32,27 @@ def replay_shape(shard: Shard) -> tuple[int, int, int]:
     )
 
 
-def needed(shard: Shard) -> int:
-    """Bytes that training the shard takes: `BASE` and its replay of float32."""
-    return BASE + replay_bytes(shard)
+def needed(shard: Shard, batches: int = 1) -> int:
+    """Bytes that training the shard's members takes, so many batches of them one after the other: `BASE` and a replay of float32."""
+    return BASE + replay_bytes(shard, batches)
 
 
-def device_needed(shard: Shard) -> int:
-    """Bytes of a GPU's memory that training the shard there takes: `DEVICE_BASE` and its replay of float32."""
-    return DEVICE_BASE + replay_bytes(shard)
+def device_needed(shard: Shard, batches: int = 1) -> int:
+    """Bytes of a GPU's memory that this takes there: `DEVICE_BASE` and a replay of float32."""
+    return DEVICE_BASE + replay_bytes(shard, batches)
 
 
-def replay_bytes(shard: Shard) -> int:
-    """Bytes of the shard's replay in memory, and at most on disk besides checkpoints."""
+def replay_bytes(shard: Shard, batches: int = 1) -> int:
+    """Bytes of the largest batch's replay in memory, and at most on disk besides checkpoints."""
     members, capacity, numbers = replay_shape(shard)
-    return 4 * members * capacity * numbers
+    return 4 * -(-members // batches) * capacity * numbers
+
+
+def batches_within(room: int, shard: Shard, needs: Callable[[Shard, int], int]) -> int:
+    """The least number of batches of which none `needs` more than `room` bytes; one a member where one needs more by itself."""
+    members = len(shard.members)
+    fitting = (count for count in range(1, members) if needs(shard, count) <= room)
+    return next(fitting, members)
 
 
 def require_memory(members: int, capacity: int, numbers: int, available: int) -> None:
@@ -53,5 +62,5 @@ def require_memory(members: int, capacity: int, numbers: int, available: int) ->
         raise SpecificationError(
             f"replay of {members:,} members × {capacity:,} transitions × {numbers} numbers × 4 bytes = "
             f"{wanted / 1e9:.1f} GB, of which at most four fifths of the available {available / 1e9:.1f} GB may be "
-            "taken; lower members_per_shard or buffer_size"
+            "taken; lower buffer_size, or train in more --batches"
         )

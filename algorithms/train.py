@@ -25,7 +25,7 @@ import yaml
 from pydantic import ValidationError
 
 from algorithms import checkpoint, devices, memory, records, snapshots
-from algorithms.batches import Outcome, halves, joined, out_of_memory
+from algorithms.batches import Outcome, cut, joined, out_of_memory
 from algorithms.cell import (
     SCALES,
     Member,
@@ -35,7 +35,7 @@ from algorithms.cell import (
     make_cell,
     require_scale,
 )
-from algorithms.checkpoint import HALF, TrainingState
+from algorithms.checkpoint import TrainingState
 from algorithms.choice import provenance_of, with_choice
 from algorithms.episodes import Episodes
 from algorithms.evaluate import evaluate, evaluate_while_learning, evaluations
@@ -69,12 +69,16 @@ Mode = Literal["auto", "eager", "compiled"]
 
 @dataclass(frozen=True)
 class Resources:
-    """Where and how a shard is computed; `note` says why there. Kept as provenance, never part of its identity."""
+    """Where and how a shard is computed; `note` says why there. Kept as provenance, never part of its identity.
+
+    `batches` is how many parts its members are trained in, one after the other.
+    """
 
     device: str = "cpu"
     threads: int = 1
     mode: Mode = "auto"
     note: str = ""
+    batches: int = 1
 
 
 def train(shard: Shard, folder: Path, scratch: Path, on: Resources, bar: bool = False) -> None:
@@ -104,26 +108,34 @@ def train(shard: Shard, folder: Path, scratch: Path, on: Resources, bar: bool = 
 def learn_as_memory_allows(
     shard: Shard, scratch: Path, on: Resources, progress: Progress
 ) -> Outcome:
-    """What all members learn together; where memory is refused, what two halves of them learn one after the other.
+    """What all members learn, in the batches that were planned; where memory is refused, in twice as many.
 
-    A half that memory does not hold either raises what says so. Once halved, a shard that is interrupted stays so.
+    That is done once: what memory does not hold then raises what says so. What is begun keeps its number of batches.
     """
-    places = [scratch / f"{HALF}{number}" for number in (1, 2)]
-    if not places[0].exists():
-        try:
-            return learn(shard, scratch, on, progress)
-        except Exception as error:
-            if len(shard.members) == 1 or not out_of_memory(error):
-                raise
-            reason = str(error).splitlines()[0]
-        print(f"out of memory ({reason}): training in two halves", file=sys.stderr)
-        gc.collect()  # what the attempt held
-        places[0].mkdir(parents=True)
-    outcomes = []
-    for half, place in zip(halves(shard), places, strict=True):
-        outcomes.append(learn(half, place, on, progress))
-        progress.before += progress.steps_of(half)
-    return joined(outcomes)
+    count = checkpoint.batches_begun(scratch) or on.batches
+    try:
+        return learn_in_batches(shard, count, scratch, on, progress)
+    except Exception as error:
+        if count > on.batches or count == len(shard.members) or not out_of_memory(error):
+            raise
+        reason = str(error).splitlines()[0]
+    count = min(2 * count, len(shard.members))
+    print(f"out of memory ({reason}): training in {count} batches", file=sys.stderr)
+    gc.collect()  # what the attempt held
+    return learn_in_batches(shard, count, scratch, on, progress)
+
+
+def learn_in_batches(
+    shard: Shard, count: int, scratch: Path, on: Resources, progress: Progress
+) -> Outcome:
+    """What the members learn in `count` batches, one after the other."""
+    outcomes: list[Outcome] = []
+    progress.before = 0
+    for batch, place in zip(cut(shard, count), checkpoint.places(scratch, count), strict=True):
+        place.mkdir(parents=True, exist_ok=True)
+        outcomes.append(learn(batch, place, on, progress))
+        progress.before += progress.steps_of(batch)
+    return outcomes[0] if count == 1 else joined(outcomes)
 
 
 def learn(shard: Shard, scratch: Path, on: Resources, progress: Progress) -> Outcome:
@@ -372,11 +384,11 @@ def resources(shard: Shard, options: argparse.Namespace) -> Iterator[Resources]:
 
     Raises SpecificationError where CUDA is asked for and not to be had.
     """
-    needed, folder = memory.device_needed(shard), devices.locks_folder()
+    needed, folder = memory.device_needed(shard, options.batches), devices.locks_folder()
     with devices.place(needed, options.device, devices.find(), folder) as place:
         where = confirmed(place, options.device)
         print(f"device: {where.device} ({where.note})", file=sys.stderr)
-        yield Resources(where.device, options.threads, options.mode, where.note)
+        yield Resources(where.device, options.threads, options.mode, where.note, options.batches)
 
 
 def confirmed(place: devices.Place, asked: devices.Asked) -> devices.Place:
@@ -463,6 +475,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--scratch", type=Path, default=Path("results/scratch"))
     p.add_argument("--device", choices=devices.ASKED, default="auto")
     p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--batches", type=int, default=1, help="of members, one after the other")
     p.add_argument("--mode", choices=("auto", "eager", "compiled"), default="auto")
     return p
 
@@ -474,7 +487,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.threads < 1:
             raise SpecificationError(f"--threads: must be at least 1 (got {options.threads})")
         shard = shard_asked_for(options)
-        devices.require(options.device, devices.find(), memory.device_needed(shard))
+        if not 1 <= options.batches <= len(shard.members):
+            raise SpecificationError(
+                f"--batches: must be at least 1 and at most the {len(shard.members)} members (got {options.batches})"
+            )
+        needed = memory.device_needed(shard, options.batches)
+        devices.require(options.device, devices.find(), needed)
     except SpecificationError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

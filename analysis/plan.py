@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 
 from algorithms import devices, memory, work
+from algorithms.batches import cut
 from algorithms.calibration import Calibration, calibrate, machine
 from algorithms.cell import Shard
 from algorithms.header import RecordError, read_header
@@ -44,7 +45,10 @@ SIZES = ("memory", "records", "scratch")
 
 @dataclass(frozen=True)
 class Cost:
-    """What a shard takes: core-hours, those of a GPU where it is trained on one, and bytes of memory, record and scratch."""
+    """What a shard takes: core-hours, those of a GPU where it is trained on one, and bytes of memory, record and scratch.
+
+    `batches` is how many parts its members are trained in, one after the other, because memory holds no more at once.
+    """
 
     core_hours: float
     gpu_hours: float
@@ -52,6 +56,7 @@ class Cost:
     record: int
     scratch: int
     done: bool
+    batches: int = 1
 
 
 def seconds(asked: Demand, speed: Speed) -> float:
@@ -79,27 +84,27 @@ def _stepping(steps: int, copies: int, *lines: Line) -> float:
 
 
 def cost(
-    shard: Shard, asked: Demand, one: Calls, speed: Speed, gpus: devices.Found, done: bool
+    shard: Shard, wall: float, one: Calls, gpus: devices.Found, done: bool, batches: int = 1
 ) -> Cost:
-    """What `shard`, which asks for so much, takes on this machine; `one` is the work of one member."""
-    wall = seconds(asked, speed) / 3600
+    """What `shard`, which takes `wall` hours of one thread, takes on this machine; `one` is the work of one member."""
     members, protocol = len(shard.members), shard.cell.protocol
     kept = protocol.weights + protocol.snapshots
     rows = 8 * ROW_NUMBERS * protocol.curve_rows
     replay = 4 * members * shard.cell.steps * memory.replay_shape(shard)[2]
     return Cost(
         wall,
-        wall * _share(shard, gpus),
-        memory.needed(shard),
+        wall * _share(shard, gpus, batches),
+        memory.needed(shard, batches),
         members * (4 * kept * one.parameters + rows),
         replay + 4 * 4 * members * one.parameters,
         done,
+        batches,
     )
 
 
-def _share(shard: Shard, gpus: devices.Found) -> float:
+def _share(shard: Shard, gpus: devices.Found, batches: int) -> float:
     """How much of a GPU the shard's lease is, 0 where it is trained on the CPU."""
-    needed = memory.device_needed(shard)
+    needed = memory.device_needed(shard, batches)
     if not gpus.devices or devices.obstacle(gpus, needed):
         return 0.0
     return devices.slots_for(needed) / max(device.slots for device in gpus.devices)
@@ -111,15 +116,23 @@ def costs(request: Request, paper: str, known: Calibration) -> dict[str, Cost]:
     found: dict[str, Cost] = {}
     compiled: set[tuple[str, int]] = set()
     for digest, shard in request.shards[paper].items():
-        shapes = (work.key(shard), len(shard.members))
-        one = known.calls[shapes[0]]
-        asked = work.demand(shard, one)
-        share = 0.0 if compiler_missing() else COMPILED_BEFORE if shapes in compiled else 1.0
-        compiled.add(shapes)
+        one, wall = known.calls[work.key(shard)], 0.0
+        batches = request.batches(paper, digest, _room() // 1_000_000)
+        for batch in cut(shard, batches):
+            shapes = (work.key(batch), len(batch.members))
+            asked = work.demand(batch, one)
+            share = 0.0 if compiler_missing() else COMPILED_BEFORE if shapes in compiled else 1.0
+            compiled.add(shapes)
+            asked = replace(asked, compiling=share * asked.compiling)
+            wall += seconds(asked, known.speed) / 3600
         done = Path(request.record(paper, shard)).exists()
-        asked = replace(asked, compiling=share * asked.compiling)
-        found[digest] = cost(shard, asked, one, known.speed, gpus, done)
+        found[digest] = cost(shard, wall, one, gpus, done, batches)
     return found
+
+
+def _room() -> int:
+    """Bytes that jobs may take together, as profiles/default limits them."""
+    return int(psutil.virtual_memory().total) * 4 // 5
 
 
 def row(name: str, cells: int, shards: Sequence[Cost], gpu: bool) -> tuple[str, ...]:
@@ -173,12 +186,18 @@ def remarks(request: Request, paper: PaperFolder, known: Mapping[str, Cost]) -> 
     studies = paper.plan.planned_studies(request.scale)
     if studies:
         said.append(f"Not estimated: the studies {', '.join(studies)}.")
-    limit = psutil.virtual_memory().total * 4 // 5
-    large = [one for one in known.values() if one.memory > limit and not one.done]
+    limit, left = _room(), [one for one in known.values() if not one.done]
+    parts = [one.batches for one in left if one.batches > 1]
+    if parts:
+        said.append(
+            f"{len(parts)} shards are trained in up to {max(parts)} batches of members, one after the other: memory does not "
+            "hold them at once."
+        )
+    large = [one.memory for one in left if one.memory > limit]
     if large:
         said.append(
-            f"{len(large)} shards take up to {_bytes(max(one.memory for one in large))} of memory, more than the "
-            f"{_bytes(limit)} that this machine gives; lower members_per_shard or buffer_size."
+            f"Of {len(large)} shards one member alone takes up to {_bytes(max(large))} of memory, more than the "
+            f"{_bytes(limit)} that this machine gives; lower buffer_size."
         )
     if request.scale == "paper" and paper.paper.compute is not None:
         said.append(theirs(request, paper, known))
@@ -244,14 +263,14 @@ def report(request: Request, cores: int) -> str:
     left = [one for shards in found.values() for one in shards.values() if not one.done]
     threads = request.threads(cores)
     jobs = max(1, cores // threads)
-    wall = wall_hours(left, jobs, psutil.virtual_memory().total * 4 // 5)
+    wall = wall_hours(left, jobs, _room())
     where = machine(device)
     lines = [
         f"Left to train: {len(left)} of {len(every)} shards, {hours(sum(one.core_hours for one in left))} core-hours: "
         f"about {hours(wall)} hours on {cores} cores of {where['processor']}, {jobs} jobs of {threads} "
         f"{'thread' if threads == 1 else 'threads'} at once.",
         "Hours are estimated for one thread a shard, evaluation episodes at their full length; memory and scratch are "
-        "those of the largest shard.",
+        "those of the largest batch and shard.",
         accuracy(request, found),
     ]
     return "\n\n\n".join([*parts, "\n".join(_wrapped(line) for line in lines if line)])

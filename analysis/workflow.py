@@ -265,13 +265,31 @@ class Request:
             return []
         return [choice_path(Path(self.records(paper)), shard.cell).as_posix()]
 
-    def memory_mb(self, paper: str, shard_hash: str) -> int:
-        """Megabytes that training a shard takes, from its specification. Raises SpecificationError as `choice` does."""
-        return math.ceil(memory.needed(self._shard(paper, shard_hash)) / 1e6)
+    def batches(self, paper: str, shard_hash: str, room_mb: int | None) -> int:
+        """In how many batches, one after the other, a shard's members are trained so that each finds room. Raises as `choice` does.
 
-    def gpu_mb(self, paper: str, shard_hash: str) -> int:
+        `room_mb` are the megabytes that jobs may take together, None where nobody has limited them; a GPU that the shard may
+        be trained on counts besides. Members that find no room alone do not count: they are refused, or trained on the CPU.
+        """
+        shard = self._shard(paper, shard_hash)
+        counts = [1]
+        if room_mb is not None:
+            counts.append(memory.batches_within(room_mb * 1_000_000, shard, memory.needed))
+        largest = max((gpu.slots for gpu in self.gpus.devices), default=0) * devices.SLOT
+        alone = memory.device_needed(shard, len(shard.members))
+        if self.device != "cpu" and alone <= largest:
+            counts.append(memory.batches_within(largest, shard, memory.device_needed))
+        return max(counts)
+
+    def memory_mb(self, paper: str, shard_hash: str, room_mb: int | None) -> int:
+        """Megabytes that training a shard takes in these batches, from its specification. Raises as `choice` does."""
+        batches = self.batches(paper, shard_hash, room_mb)
+        return math.ceil(memory.needed(self._shard(paper, shard_hash), batches) / 1e6)
+
+    def gpu_mb(self, paper: str, shard_hash: str, room_mb: int | None) -> int:
         """Megabytes of a GPU that training a shard leases; 0 where it is trained on the CPU. Raises as `choice` does."""
-        needed = memory.device_needed(self._shard(paper, shard_hash))
+        batches = self.batches(paper, shard_hash, room_mb)
+        needed = memory.device_needed(self._shard(paper, shard_hash), batches)
         if self.device == "cpu" or devices.obstacle(self.gpus, needed):
             return 0
         return devices.slots_for(needed) * devices.SLOT // 1_000_000
@@ -290,14 +308,15 @@ class Request:
         return max(1, cores // max(1, shards))
 
     def check_device(self) -> None:
-        """Raise SpecificationError where CUDA is asked for and a shard that has no record yet fits on no GPU."""
+        """Raise SpecificationError where CUDA is asked for and one member of a shard that has no record yet fits on no GPU."""
         waiting = (
             shard
             for paper, shards in self.shards.items()
             for shard in shards.values()
             if not Path(self.record(paper, shard)).exists()
         )
-        needed = max(map(memory.device_needed, waiting), default=0)
+        alone = (memory.device_needed(shard, len(shard.members)) for shard in waiting)
+        needed = max(alone, default=0)
         try:
             devices.require(self.device, self.gpus, needed)
         except SpecificationError as error:

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from algorithms.records import read_record
+from algorithms.records import Record, read_record
 from algorithms.scratch import is_held
 from analysis.attempts import attempt
 from analysis.progress import View
@@ -428,34 +428,55 @@ resource.setrlimit(resource.RLIMIT_AS, (size + {megabytes} * 10**6,) * 2)
 """
 
 
+def members_are_as_alone(record: Record, folder: Path, shard: Sequence[str]) -> None:
+    """Both members of `record` of `shard` are, to the bit, what they are in shards of their own, trained in `folder`."""
+    for member in (0, 1):
+        assert run(folder / str(member), [*shard, *("--seed", str(member))]).returncode == 0
+        by_itself = read_record(record_in(folder / str(member)))
+        assert record.meta["members"][member] == by_itself.meta["members"][0]
+        for table in ("curve", "evaluation", "diagnostics"):
+            rows, own = getattr(record, table), getattr(by_itself, table)
+            rows = rows[rows["member"] == member].drop(columns="member").reset_index(drop=True)
+            assert rows.equals(own.drop(columns="member")), table
+        for name, array in by_itself.arrays().items():
+            np.testing.assert_array_equal(record.arrays()[name][member], array[0])
+
+
+def test_planned_batches_are_kept_when_killed_and_run_again(tmp_path: Path) -> None:
+    """Killed in the second batch, and gone on with by somebody who plans one batch alone."""
+    second = at_event("open", ".checkpoint.safetensors", 50)
+    killed = run(tmp_path / "cut", [*SHARD, "--batches", "2"], second)
+    assert killed.returncode == KILLED
+    assert {path.name for path in scratch_in(tmp_path / "cut").glob("batch-*")} == {
+        "batch-1-of-2",
+        "batch-2-of-2",
+    }
+    done = run(tmp_path / "cut")
+    assert done.returncode == 0, done.stderr
+    record = read_record(record_in(tmp_path / "cut"))
+    assert record.meta["provenance"]["batches"] == 2
+    assert list((tmp_path / "cut" / "scratch").iterdir()) == []
+    members_are_as_alone(record, tmp_path, SHARD)
+
+
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc to read memory from")
-def test_out_of_memory_trains_in_halves_once(tmp_path: Path) -> None:
+def test_out_of_memory_trains_in_twice_as_many_batches_once(tmp_path: Path) -> None:
     """Room for the update of one member, not for that of two; then for none."""
     done = run(tmp_path / "halves", WIDE, room(400))
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("out of memory (") == done.stderr.count("training in two halves") == 1
+    assert done.stderr.count("out of memory (") == done.stderr.count("training in 2 batches") == 1
     assert list((tmp_path / "halves" / "scratch").iterdir()) == []
     halved = read_record(record_in(tmp_path / "halves"))
     assert halved.meta["provenance"]["batches"] == 2
     assert run(tmp_path / "whole", WIDE).returncode == 0
     whole = read_record(record_in(tmp_path / "whole"))
     assert whole.meta["hash"] == halved.meta["hash"]
-    for member in (0, 1):
-        alone = run(tmp_path / str(member), [*WIDE, *("--seed", str(member))])
-        assert alone.returncode == 0
-        by_itself = read_record(record_in(tmp_path / str(member)))
-        assert halved.meta["members"][member] == by_itself.meta["members"][0]
-        for table in ("curve", "evaluation", "diagnostics"):
-            rows, own = getattr(halved, table), getattr(by_itself, table)
-            rows = rows[rows["member"] == member].drop(columns="member").reset_index(drop=True)
-            assert rows.equals(own.drop(columns="member")), table
-        for name, array in by_itself.arrays().items():
-            np.testing.assert_array_equal(halved.arrays()[name][member], array[0])
+    members_are_as_alone(halved, tmp_path, WIDE)
     for name, array in whole.arrays().items():
         np.testing.assert_allclose(halved.arrays()[name], array, rtol=1e-4, atol=1e-5)
     done = run(tmp_path / "none", WIDE, room(150))
     assert done.returncode == 1
-    assert done.stderr.count("training in two halves") == 1
+    assert done.stderr.count("training in 2 batches") == 1
     scratch = tmp_path / "none" / "scratch"
     assert attempt(scratch, scratch_in(tmp_path / "none").name).state == "failed"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -58,23 +59,42 @@ def with_gpus(request: Request, *slots: int) -> Request:
 
 
 def test_jobs_ask_for_as_much_of_the_gpus_as_their_leases_take() -> None:
-    """2 GB besides a replay of 24.7 GB for Humanoid; what fits on no GPU is trained on the CPU, or refused."""
+    """2 GB besides a replay of 24.7 GB for eight Humanoids; of whom a GPU holds none is trained on the CPU, or refused."""
     plan = {"paper": "paper_figures/mixture", "scale": "paper"}
     request = with_gpus(read_request(plan), 76, 30)
     assert request.gpu_mb_limit == 106_000
     shards = request.shards["mixture"]
     humanoid = next(h for h, one in shards.items() if one.cell.environment == "Humanoid-v4")
     bandit = next(h for h, one in shards.items() if one.cell.environment == "MultimodalBandit")
-    assert request.gpu_mb("mixture", humanoid) == 27_000
-    assert request.gpu_mb("mixture", bandit) == 3_000
-    small = with_gpus(request, 20, 20)
-    assert small.gpu_mb("mixture", humanoid) == 0
-    assert small.gpu_mb("mixture", bandit) == 3_000
+    assert request.gpu_mb("mixture", humanoid, None) == 27_000
+    assert request.gpu_mb("mixture", bandit, None) == 3_000
+    small = with_gpus(request, 5, 5)
+    assert small.gpu_mb("mixture", humanoid, None) == 0
+    assert small.gpu_mb("mixture", bandit, None) == 3_000
     small.check_device()
-    with pytest.raises(SpecificationError, match=r"config: device: 'cuda': 27 GB .* largest .* 20"):
+    with pytest.raises(SpecificationError, match=r"config: device: 'cuda': 6 GB .* largest .* 5"):
         replace(small, device="cuda").check_device()
     replace(request, device="cuda").check_device()
-    assert replace(request, device="cpu").gpu_mb("mixture", bandit) == 0
+    assert replace(request, device="cpu").gpu_mb("mixture", bandit, None) == 0
+
+
+def test_shards_are_cut_into_batches_that_find_room() -> None:
+    """A Humanoid has a replay of 3.084 GB; besides it a shard takes 1 GB, and 2 GB on a GPU."""
+    plan = {"paper": "paper_figures/mixture", "scale": "paper"}
+    request = with_gpus(read_request(plan))
+    shards = request.shards["mixture"]
+    humanoid = next(h for h, one in shards.items() if one.cell.environment == "Humanoid-v4")
+    batches = {
+        room: request.batches("mixture", humanoid, room) for room in (26_000, 15_000, 14_000, 10_300, 4_100, 4_000)
+    }  # fmt: skip
+    assert batches == {26_000: 1, 15_000: 2, 14_000: 2, 10_300: 3, 4_100: 8, 4_000: 8}
+    assert request.batches("mixture", humanoid, None) == 1
+    assert request.memory_mb("mixture", humanoid, 10_300) == math.ceil(1000 + 3 * 3084)
+    card = with_gpus(request, 15)
+    assert card.batches("mixture", humanoid, None) == card.batches("mixture", humanoid, 26_000) == 2
+    assert card.gpu_mb("mixture", humanoid, None) == 15_000
+    assert replace(card, device="cpu").batches("mixture", humanoid, None) == 1
+    assert with_gpus(request, 5).batches("mixture", humanoid, None) == 1  # on the CPU
 
 
 def test_cores_are_neither_idle_nor_shared() -> None:

@@ -9,6 +9,7 @@ import psutil
 import torch
 import yte
 
+from algorithms.batches import cut
 from algorithms.cell import Member, load_plan
 from algorithms.memory import BASE, needed, replay_shape
 from algorithms.population import OffPolicy
@@ -26,6 +27,19 @@ def test_eight_humanoids_take_the_arithmetic() -> None:
     assert needed(humanoid) - BASE == 8 * 1_000_000 * 771 * 4 == 24_672_000_000
     (pendulum, *_) = plan.shards("paper", "classic_sweep")
     assert needed(pendulum) - BASE == 640 * 100_000 * 9 * 4 == 2_304_000_000
+
+
+def test_batches_differ_by_at_most_one_member_and_keep_their_order() -> None:
+    plan = load_plan(ROOT / "paper_figures" / "mixture")
+    (shard, *_) = plan.shards("paper", "mujoco")
+    parts = [cut(replace(shard, members=shard.members[:7]), count) for count in (1, 2, 3, 7)]
+    assert [[len(one.members) for one in part] for part in parts] == [
+        [7],
+        [4, 3],
+        [3, 2, 2],
+        [1] * 7,
+    ]
+    assert all(sum((one.members for one in part), ()) == shard.members[:7] for part in parts)
 
 
 def test_it_is_what_the_replay_takes() -> None:

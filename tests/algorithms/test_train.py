@@ -359,6 +359,10 @@ def test_a_record_is_never_overwritten(tmp_path: Path) -> None:
         (["--method", "ppo", "--env", "Ant-v4", "--evaluation-episodes", "-2"], "(got -2)"),
         (["--method", "ppo", "--env", "Ant-v4", "--seed", "-1"], "seed: Input should be greater"),
         (["--method", "ppo", "--env", "Ant-v4", "--threads", "0"], "--threads: must be at least 1"),
+        (
+            ["--method", "ppo", "--env", "Ant-v4", "--batches", "2"],
+            "--batches: must be at least 1 and at most the 1 members (got 2)",
+        ),
         (["--method", "ppo", "--env", "Ant-v4", "--set", "clip=[1"], "value is not valid YAML"),
         (["--method", "ppo", "--env", "Ant-v4", "--set", "hidden=[]"], "hidden: Tuple should have"),
         (

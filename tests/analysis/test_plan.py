@@ -108,10 +108,11 @@ def test_gpu_hours_are_the_leased_share_of_a_gpu() -> None:
         for name, slots in (("GPU-a", 10), ("GPU-b", 20))
     )
     asked = work.demand(shard(), ONE)
-    told = cost(shard(), asked, ONE, SPEED, devices.Found(gpus), done=False)
-    assert told.core_hours == pytest.approx(seconds(asked, SPEED) / 3600)
-    assert told.gpu_hours == pytest.approx(0.1 * told.core_hours)
-    assert cost(shard(), asked, ONE, SPEED, devices.Found(()), done=False).gpu_hours == 0
+    wall = seconds(asked, SPEED) / 3600
+    told = cost(shard(), wall, ONE, devices.Found(gpus), done=False)
+    assert told.core_hours == wall
+    assert told.gpu_hours == pytest.approx(0.1 * wall)
+    assert cost(shard(), wall, ONE, devices.Found(()), done=False).gpu_hours == 0
 
 
 def waiting(core_hours: float, memory_bytes: int) -> Cost:
