@@ -11,7 +11,7 @@ PROFILES = Path(__file__).parents[1] / "profiles"
 VALIDITY = ("keep-going", "rerun-triggers", "ignore-incomplete", "scheduler", "quiet")
 
 
-@pytest.mark.parametrize("name", ["slurm"])
+@pytest.mark.parametrize("name", ["slurm", "kubernetes"])
 def test_what_is_trained_again_does_not_depend_on_the_profile(name: str) -> None:
     default, other = (
         yaml.safe_load((PROFILES / each / "config.yaml").read_text(encoding="utf-8"))
