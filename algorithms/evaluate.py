@@ -79,11 +79,12 @@ def evaluate_while_learning(
     if every is None or now // every == (now - steps) // every:
         return
     played = _played(shard, population, state.learners, state.normalizer, now // every, threads)
-    rows = _table(played, [member.seed for member in shard.members]).groupby("member")
-    means = rows.agg(**{"return": ("return", "mean"), "length": ("length", "mean")})
-    for member, episodes in rows.size().items():
-        own = means.loc[member]
-        state.evaluations.append((member, now, own["return"], own["length"], episodes))
+    who, _, totals, lengths = map(np.array, zip(*played, strict=True)) if played else ((),) * 4
+    episodes = np.bincount(who, minlength=len(shard.members))
+    for member in np.flatnonzero(episodes):
+        own = who == member
+        means = float(totals[own].mean()), float(lengths[own].mean())
+        state.evaluations.append((int(member), now, *means, int(episodes[member])))
 
 
 def evaluations(shard: Shard, booked: Sequence[tuple[float, ...]]) -> pd.DataFrame:

@@ -142,7 +142,8 @@ def learn(shard: Shard, scratch: Path, on: Resources, progress: Progress) -> Out
     """Train all members of `shard` together to the end, from their last checkpoint, and evaluate them."""
     state, population = prepare(shard, scratch, on)
     population = warm_up(population, state, progress)
-    train_segments(shard, population, state, scratch, on.threads, progress)
+    with population.warmed_up():
+        train_segments(shard, population, state, scratch, on.threads, progress)
     progress.enter("evaluating", progress.steps_of(shard))
     evaluation = evaluate(shard, population, state.learners, state.normalizer, on.threads)
     tables = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from algorithms.methods import FAMILIES
 from algorithms.methods.ppo import Hyperparameters
 from algorithms.networks import Parameters
 from algorithms.population.compiling import compiled as compile_function
+from algorithms.population.compiling import unguarded
 from algorithms.population.learners import Layout, Learners
 from algorithms.replay import Replay
 from algorithms.seeding import Purpose, stream
@@ -74,6 +76,10 @@ class Population(ABC):
 
         `replay` is the one that will be learned from, where there is one: it is read, and stays as it is.
         """
+
+    def warmed_up(self) -> AbstractContextManager[None]:
+        """Where members are trained: after `warm_up`, nothing that is compiled has to be checked again."""
+        return unguarded() if self.compiled else nullcontext()
 
     def _hyperparameters(self) -> Hyperparameters:
         """Per-member hyperparameters as tensors [P]."""

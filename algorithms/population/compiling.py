@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sysconfig
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,6 +48,18 @@ def compiler_missing() -> str | None:
         return "no C++ compiler (c++, g++ or clang++) on PATH"
     header = Path(sysconfig.get_path("include"), "Python.h")
     return None if header.is_file() else f"no {header} (Debian, Ubuntu: python3-dev)"
+
+
+def unguarded() -> AbstractContextManager[None]:
+    """While it lasts, what is compiled is called without a check of what it was compiled for, half the time of a small call.
+
+    Everything must have been called once, and nothing may have other shapes or settings then; what tells two versions of
+    one function apart is still checked.
+    """
+    stance: AbstractContextManager[None] = torch.compiler.set_stance(
+        "default", skip_guard_eval_unsafe=True
+    )
+    return stance
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -140,6 +140,29 @@ def test_compiled_equals_eager(
         torch.testing.assert_close(diagnostics[name], value, rtol=max(rtol, 1e-5), atol=1e-6)
 
 
+def test_each_of_two_warm_populations_calls_what_was_compiled_for_it() -> None:
+    """They differ in a setting and in their number of members; after `warm_up` nothing is left to compile, nor to check."""
+    both = [
+        shard("ppo", "ProbeTarget-v0", members, clip_value_loss=clipped)
+        for members, clipped in ((MEMBERS, True), (MEMBERS[:2], False))
+    ]
+    populations = [OnPolicy(which, CPU, compiled=True) for which in both]
+    for population in populations:
+        population.warm_up(None)
+    for which, population in zip(both * 2, populations * 2, strict=True):
+        eager, _ = learn(which, torch.float32)
+        batch, indices = experience(population, torch.float32)
+        found = []
+        for careful in (True, False):
+            learners = population.learners()
+            stance = torch.compiler.set_stance("fail_on_recompile")
+            with stance if careful else population.warmed_up():
+                population.update(learners, batch, indices, population.scheduled(1))
+            found.append(learners.theta)
+        torch.testing.assert_close(found[0], eager.theta, rtol=1e-5, atol=1e-6)
+        assert torch.equal(*found)
+
+
 @pytest.mark.parametrize("environment", ["ProbeTarget-v0", "ProbeSign-v0"])
 def test_compiled_actions_and_assessments_equal_eager_ones(environment: str) -> None:
     which = shard("prefpoe", environment, MEMBERS, fusion_schedule="falling")
