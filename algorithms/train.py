@@ -142,8 +142,7 @@ def learn(shard: Shard, scratch: Path, on: Resources, progress: Progress) -> Out
     """Train all members of `shard` together to the end, from their last checkpoint, and evaluate them."""
     state, population = prepare(shard, scratch, on)
     population = warm_up(population, state, progress)
-    with population.warmed_up():
-        train_segments(shard, population, state, scratch, on.threads, progress)
+    train_segments(shard, population, state, scratch, on.threads, progress)
     progress.enter("evaluating", progress.steps_of(shard))
     evaluation = evaluate(shard, population, state.learners, state.normalizer, on.threads)
     tables = {
@@ -262,19 +261,20 @@ def train_segment(
     per_iteration = cell.settings.iteration_steps * len(shard.members)
     progress.enter("training", first * per_iteration)
     loop = begin_segment(population, state, segment, threads)
-    for iteration in range(first, min(first + cell.segment_iterations, cell.iterations)):
-        means = loop.iterate(iteration)
-        state.diagnostic_names = tuple(sorted(means))
-        columns = torch.stack([means[name] for name in state.diagnostic_names], dim=1)
-        state.diagnostics.append(columns.double().cpu().numpy())
-        lost = ~state.learners.alive.cpu().numpy() & (state.diverged_at < 0)
-        state.diverged_at[lost] = (iteration + 1) * cell.settings.iteration_steps
-        progress.advance(per_iteration)
-        before = time.perf_counter()
-        evaluate_while_learning(shard, population, state, iteration, threads)
-        start += time.perf_counter() - before  # evaluating is no training
-        if (state.diverged_at >= 0).all():
-            break
+    with population.warmed_up():
+        for iteration in range(first, min(first + cell.segment_iterations, cell.iterations)):
+            means = loop.iterate(iteration)
+            state.diagnostic_names = tuple(sorted(means))
+            columns = torch.stack([means[name] for name in state.diagnostic_names], dim=1)
+            state.diagnostics.append(columns.double().cpu().numpy())
+            lost = ~state.learners.alive.cpu().numpy() & (state.diverged_at < 0)
+            state.diverged_at[lost] = (iteration + 1) * cell.settings.iteration_steps
+            progress.advance(per_iteration)
+            before = time.perf_counter()
+            evaluate_while_learning(shard, population, state, iteration, threads)
+            start += time.perf_counter() - before  # evaluating is no training
+            if (state.diverged_at >= 0).all():
+                break
     state.cut += loop.cut_episodes()
     state.segment = segment + 1
     state.training_seconds += time.perf_counter() - start
