@@ -21,25 +21,31 @@ from algorithms.specification import SpecificationError
 from analysis.progress import View
 from analysis.workflow import EXPERIMENT_FILES, STATISTICS_CODE, read_request
 
+# Cores that jobs have on this machine; none where they go to a cluster, whose nodes have memory and GPUs of their own.
+LOCAL = workflow.resource_settings.cores
+
 try:
     request = read_request(config)
     request.check_imports()
     request.check_records()
-    if workflow.resource_settings.cores:  # else jobs go to a cluster, whose nodes have GPUs of their own
+    if LOCAL:
         request.check_device()
+    else:
+        request = request.elsewhere()
 except SpecificationError as error:
     sys.exit(f"error: {error}")
 
-# Of this machine, cores and megabytes for jobs; none are given where jobs go to a cluster.
-CORES = workflow.resource_settings.cores or 1
-ROOM = workflow.global_resources["mem_mb"].value if "mem_mb" in workflow.global_resources else None
+CORES, ROOM = LOCAL or 1, None
+if LOCAL and "mem_mb" in workflow.global_resources:
+    ROOM = workflow.global_resources["mem_mb"].value
 # Jobs begin as long as their leases fit on this machine's GPUs together; which GPU each gets is decided by algorithms/devices.py.
-if request.gpu_mb_limit and workflow.resource_settings.cores and "gpu_mb" not in workflow.global_resources:
+if request.gpu_mb_limit and "gpu_mb" not in workflow.global_resources:
     workflow.register_resource("gpu_mb", request.gpu_mb_limit)
 
 PYTHON = shlex.quote(sys.executable)
 SCALE = request.scale
 FOLDERS = [str(paper.folder) for paper in request.papers]
+MEMORY = ["--memory-mb", str(ROOM)] if ROOM else []
 IMPORTED = ["--imported", *map(str, request.imported)] if request.imported else []
 DRAWN = f"{request.root}/{{paper}}{request.suffix}"
 REPORT_CODE = [
@@ -84,7 +90,7 @@ rule plan:
     threads: CORES
     shell:
         "{PYTHON} -m analysis.plan --papers {FOLDERS:q} --scale {SCALE}"
-        " --results {request.results:q} --device {request.device} --cores {threads}"
+        " --results {request.results:q} --device {request.device} --cores {threads} {MEMORY:q}"
 
 
 rule recorded:

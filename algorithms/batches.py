@@ -19,7 +19,7 @@ from algorithms.cell import Shard
 from algorithms.records import STEP
 
 Arrays = Mapping[str, NDArray[Any]]
-SUMS = ("wall_seconds", "training_seconds", "compile_seconds", "resumed")
+SUMS = ("wall_seconds", "training_seconds", "compile_seconds")
 """What the provenance of batches adds up to."""
 NO_MEMORY = ("can't allocate memory", "not enough memory", "Cannot allocate memory", "bad_alloc")
 """How torch says so on a CPU, in an error that has no type of its own."""
@@ -92,6 +92,7 @@ def _together(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         **parts[-1],
         **sums,
         "started": parts[0]["started"],
+        "resumed": max(part["resumed"] for part in parts),
         "steps_per_second": round(steps / sums["training_seconds"], 1),
         "batches": len(parts),
     }

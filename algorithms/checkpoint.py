@@ -172,10 +172,12 @@ def places(folder: Path, batches: int) -> list[Path]:
 
 
 def batches_begun(folder: Path) -> int:
-    """In how many batches the shard is being trained; 0 where nothing is begun."""
-    whole = any((folder / name).exists() for name in (CHECKPOINT, PREVIOUS))
-    cut = [int(path.name.rpartition("-")[2]) for path in folder.glob(f"{_BATCH}1-of-*")]
-    return max(cut, default=int(whole))
+    """In how many batches the shard is being trained, 0 where no checkpoint is there yet."""
+    begun = [0]
+    for first in (folder, *folder.glob(f"{_BATCH}1-of-*")):
+        if any((first / name).exists() for name in (CHECKPOINT, PREVIOUS)):
+            begun.append(1 if first == folder else int(first.name.rpartition("-")[2]))
+    return max(begun)
 
 
 def forget(folder: Path) -> None:

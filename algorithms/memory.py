@@ -49,18 +49,26 @@ def replay_bytes(shard: Shard, batches: int = 1) -> int:
 
 
 def batches_within(room: int, shard: Shard, needs: Callable[[Shard, int], int]) -> int:
-    """The least number of batches of which none `needs` more than `room` bytes; one a member where one needs more by itself."""
+    """The least number of batches of which none `needs` more than `room` bytes; one a member where one needs more by itself.
+
+    Without a replay there is nothing to be gained by cutting.
+    """
     members = len(shard.members)
+    if not replay_bytes(shard):
+        return 1
     fitting = (count for count in range(1, members) if needs(shard, count) <= room)
     return next(fitting, members)
 
 
+class NotEnoughMemoryError(SpecificationError, MemoryError):
+    """Memory is refused by arithmetic, before anything is taken."""
+
+
 def require_memory(members: int, capacity: int, numbers: int, available: int) -> None:
-    """Raise SpecificationError, with the arithmetic, unless a replay fits into four fifths of `available` bytes."""
+    """Raise NotEnoughMemoryError, with the arithmetic, unless a replay fits into `available` bytes."""
     wanted = 4 * members * capacity * numbers
-    if wanted > 0.8 * available:
-        raise SpecificationError(
+    if wanted > available:
+        raise NotEnoughMemoryError(
             f"replay of {members:,} members × {capacity:,} transitions × {numbers} numbers × 4 bytes = "
-            f"{wanted / 1e9:.1f} GB, of which at most four fifths of the available {available / 1e9:.1f} GB may be "
-            "taken; lower buffer_size, or train in more --batches"
+            f"{wanted / 1e9:.1f} GB, and {available / 1e9:.1f} GB of memory are available; lower buffer_size"
         )

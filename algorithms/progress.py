@@ -37,7 +37,7 @@ class Progress:
 
     @staticmethod
     def steps_of(shard: Shard) -> int:
-        """Steps of all members of a shard together, or of a half of one."""
+        """Steps of all members of a shard together, or of a batch of them."""
         return shard.cell.iterations * shard.cell.settings.iteration_steps * len(shard.members)
 
     def enter(self, phase: str, done: int) -> None:

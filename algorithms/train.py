@@ -71,7 +71,7 @@ Mode = Literal["auto", "eager", "compiled"]
 class Resources:
     """Where and how a shard is computed; `note` says why there. Kept as provenance, never part of its identity.
 
-    `batches` is how many parts its members are trained in, one after the other.
+    `batches` is how many parts its members are to be trained in, one after the other.
     """
 
     device: str = "cpu"
@@ -110,18 +110,22 @@ def learn_as_memory_allows(
 ) -> Outcome:
     """What all members learn, in the batches that were planned; where memory is refused, in twice as many.
 
-    That is done once: what memory does not hold then raises what says so. What is begun keeps its number of batches.
+    That is done once: what memory does not hold then raises what says so. What is begun in more batches than planned goes on
+    so; what is begun in fewer is begun again, since the plan says that they find no room.
     """
-    count = checkpoint.batches_begun(scratch) or on.batches
+    begun = checkpoint.batches_begun(scratch)
+    if 0 < begun < on.batches:
+        print(f"begun in {begun} batches, planned in {on.batches}: starting over", file=sys.stderr)
+    count = max(begun, on.batches)
     try:
         return learn_in_batches(shard, count, scratch, on, progress)
     except Exception as error:
-        if count > on.batches or count == len(shard.members) or not out_of_memory(error):
+        if count == len(shard.members) or not out_of_memory(error):
             raise
         reason = str(error).splitlines()[0]
     count = min(2 * count, len(shard.members))
     print(f"out of memory ({reason}): training in {count} batches", file=sys.stderr)
-    gc.collect()  # what the attempt held
+    give_memory_back()
     return learn_in_batches(shard, count, scratch, on, progress)
 
 
@@ -133,9 +137,17 @@ def learn_in_batches(
     progress.before = 0
     for batch, place in zip(cut(shard, count), checkpoint.places(scratch, count), strict=True):
         place.mkdir(parents=True, exist_ok=True)
+        give_memory_back()
         outcomes.append(learn(batch, place, on, progress))
         progress.before += progress.steps_of(batch)
     return outcomes[0] if count == 1 else joined(outcomes)
+
+
+def give_memory_back() -> None:
+    """Free what an earlier batch or attempt held; torch keeps a GPU's memory for itself otherwise."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def learn(shard: Shard, scratch: Path, on: Resources, progress: Progress) -> Outcome:

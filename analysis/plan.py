@@ -110,14 +110,14 @@ def _share(shard: Shard, gpus: devices.Found, batches: int) -> float:
     return devices.slots_for(needed) / max(device.slots for device in gpus.devices)
 
 
-def costs(request: Request, paper: str, known: Calibration) -> dict[str, Cost]:
-    """What every shard of a paper takes, by hash."""
+def costs(request: Request, paper: str, known: Calibration, room_mb: int) -> dict[str, Cost]:
+    """What every shard of a paper takes, by hash, where jobs may take so many megabytes together."""
     gpus = devices.Found(()) if request.device == "cpu" else request.gpus
     found: dict[str, Cost] = {}
     compiled: set[tuple[str, int]] = set()
     for digest, shard in request.shards[paper].items():
         one, wall = known.calls[work.key(shard)], 0.0
-        batches = request.batches(paper, digest, _room() // 1_000_000)
+        batches = request.batches(paper, digest, room_mb)
         for batch in cut(shard, batches):
             shapes = (work.key(batch), len(batch.members))
             asked = work.demand(batch, one)
@@ -128,11 +128,6 @@ def costs(request: Request, paper: str, known: Calibration) -> dict[str, Cost]:
         done = Path(request.record(paper, shard)).exists()
         found[digest] = cost(shard, wall, one, gpus, done, batches)
     return found
-
-
-def _room() -> int:
-    """Bytes that jobs may take together, as profiles/default limits them."""
-    return int(psutil.virtual_memory().total) * 4 // 5
 
 
 def row(name: str, cells: int, shards: Sequence[Cost], gpu: bool) -> tuple[str, ...]:
@@ -161,7 +156,7 @@ def _wrapped(text: str) -> str:
     return textwrap.fill(text, WIDTH, break_on_hyphens=False)
 
 
-def section(request: Request, paper: PaperFolder, known: Mapping[str, Cost]) -> str:
+def section(request: Request, paper: PaperFolder, known: Mapping[str, Cost], room: int) -> str:
     """A paper's plan: a row for each experiment, one for all of them, and what else there is to know."""
     scale, plan = request.scale, paper.plan
     gpu = any(one.gpu_hours for one in known.values())
@@ -176,28 +171,30 @@ def section(request: Request, paper: PaperFolder, known: Mapping[str, Cost]) -> 
         rows.append(row("all, each once", len(distinct), list(known.values()), gpu))
     title = f"{paper.paper.short} at scale {scale}"
     return "\n".join(
-        [title, "", *([aligned(rows)] if known else []), *remarks(request, paper, known)]
+        [title, "", *([aligned(rows)] if known else []), *remarks(request, paper, known, room)]
     )
 
 
-def remarks(request: Request, paper: PaperFolder, known: Mapping[str, Cost]) -> list[str]:
-    """What a paper's plan leaves out, what does not fit, and what the paper states of its own training."""
+def remarks(
+    request: Request, paper: PaperFolder, known: Mapping[str, Cost], room: int
+) -> list[str]:
+    """What a paper's plan leaves out, what does not fit into `room` bytes, and what the paper states of its own training."""
     said = []
     studies = paper.plan.planned_studies(request.scale)
     if studies:
         said.append(f"Not estimated: the studies {', '.join(studies)}.")
-    limit, left = _room(), [one for one in known.values() if not one.done]
+    left = [one for one in known.values() if not one.done]
     parts = [one.batches for one in left if one.batches > 1]
     if parts:
         said.append(
-            f"{len(parts)} shards are trained in up to {max(parts)} batches of members, one after the other: memory does not "
+            f"{len(parts)} of the shards are trained in up to {max(parts)} batches of members, one after the other: memory does not "
             "hold them at once."
         )
-    large = [one.memory for one in left if one.memory > limit]
+    large = [one.memory for one in left if one.memory > room]
     if large:
         said.append(
             f"Of {len(large)} shards one member alone takes up to {_bytes(max(large))} of memory, more than the "
-            f"{_bytes(limit)} that this machine gives; lower buffer_size."
+            f"{_bytes(room)} that jobs may take; lower buffer_size."
         )
     if request.scale == "paper" and paper.paper.compute is not None:
         said.append(theirs(request, paper, known))
@@ -253,17 +250,18 @@ def accuracy(request: Request, known: Mapping[str, Mapping[str, Cost]]) -> str:
     )
 
 
-def report(request: Request, cores: int) -> str:
-    """The plan of every paper, and of all together."""
+def report(request: Request, cores: int, room_mb: int) -> str:
+    """The plan of every paper, and of all together, on so many cores in so many megabytes."""
     every = [shard for shards in request.shards.values() for shard in shards.values()]
     device = "cuda" if request.gpus.devices and request.device != "cpu" else "cpu"
     known = calibrate(every, device, Path(request.scratch))
-    found = {paper.name: costs(request, paper.name, known) for paper in request.papers}
-    parts = [section(request, paper, found[paper.name]) for paper in request.papers]
+    found = {paper.name: costs(request, paper.name, known, room_mb) for paper in request.papers}
+    room = room_mb * 1_000_000
+    parts = [section(request, paper, found[paper.name], room) for paper in request.papers]
     left = [one for shards in found.values() for one in shards.values() if not one.done]
     threads = request.threads(cores)
     jobs = max(1, cores // threads)
-    wall = wall_hours(left, jobs, _room())
+    wall = wall_hours(left, jobs, room)
     where = machine(device)
     lines = [
         f"Left to train: {len(left)} of {len(every)} shards, {hours(sum(one.core_hours for one in left))} core-hours: "
@@ -284,6 +282,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--device", choices=devices.ASKED, default="auto")
     parser.add_argument("--cores", type=int, default=psutil.cpu_count())
+    most = psutil.virtual_memory().total * 4 // 5 // 1_000_000  # as profiles/default says
+    parser.add_argument("--memory-mb", type=int, default=most)
     options = parser.parse_args(argv)
     limit_threads(1)  # as a job has, which the calibration is about
     try:
@@ -293,7 +293,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "results": str(options.results),
             "device": options.device,
         }
-        print(report(read_request(config), options.cores))
+        print(report(read_request(config), options.cores, options.memory_mb))
     except (SpecificationError, RecordError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -9,7 +9,7 @@ import math
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -265,24 +265,30 @@ class Request:
             return []
         return [choice_path(Path(self.records(paper)), shard.cell).as_posix()]
 
+    def elsewhere(self) -> Request:
+        """The request where jobs do not run on this machine: its GPUs do not count."""
+        return replace(self, gpus=devices.Found((), "jobs run elsewhere"))
+
     def batches(self, paper: str, shard_hash: str, room_mb: int | None) -> int:
         """In how many batches, one after the other, a shard's members are trained so that each finds room. Raises as `choice` does.
 
-        `room_mb` are the megabytes that jobs may take together, None where nobody has limited them; a GPU that the shard may
-        be trained on counts besides. Members that find no room alone do not count: they are refused, or trained on the CPU.
+        `room_mb` are the megabytes that jobs may take together, None where nobody has limited them. On a GPU its own memory
+        decides; unless CUDA is asked for, a shard goes there whole, or in as many batches as the CPU would train it in.
         """
         shard = self._shard(paper, shard_hash)
-        counts = [1]
-        if room_mb is not None:
-            counts.append(memory.batches_within(room_mb * 1_000_000, shard, memory.needed))
-        largest = max((gpu.slots for gpu in self.gpus.devices), default=0) * devices.SLOT
-        alone = memory.device_needed(shard, len(shard.members))
-        if self.device != "cpu" and alone <= largest:
-            counts.append(memory.batches_within(largest, shard, memory.device_needed))
-        return max(counts)
+        if self.device != "cpu" and self.gpus.devices:
+            largest = max(gpu.slots for gpu in self.gpus.devices) * devices.SLOT
+            there = memory.batches_within(largest, shard, memory.device_needed)
+            if self.device == "cuda" or there == 1:
+                return there
+        if room_mb is None:
+            return 1
+        return memory.batches_within(room_mb * 1_000_000, shard, memory.needed)
 
     def memory_mb(self, paper: str, shard_hash: str, room_mb: int | None) -> int:
         """Megabytes that training a shard takes in these batches, from its specification. Raises as `choice` does."""
+        if self.gpu_mb(paper, shard_hash, room_mb):
+            return math.ceil(memory.BASE / 1e6)
         batches = self.batches(paper, shard_hash, room_mb)
         return math.ceil(memory.needed(self._shard(paper, shard_hash), batches) / 1e6)
 

@@ -39,16 +39,18 @@ def test_all_makes_every_file_and_leaves_only_logs_in_scratch(reproduced: Tree) 
 def test_jobs_say_how_much_memory_they_take(tree: Tree) -> None:
     """24,672 MB of replay for Humanoid and 1,000 for everything else; the toy's shards learn from no replay."""
     asked = {"paper": "paper_figures/mixture", "scale": "paper"}
-    told = ("--dry-run", "--quiet", "host", "--resources", "mem_mb=90000")
-    done = tree.snakemake("mixture_figure_8", *told, **asked)
-    assert done.returncode == 0, done.stderr
-    jobs = re.split(r"^rule train:", done.stdout + done.stderr, flags=re.MULTILINE)
-    humanoids = [job for job in jobs if "environment=Humanoid-v4" in job]
-    assert len(humanoids) == 3
-    assert all("mem_mb=25672" in job for job in humanoids)
+    told = ("--dry-run", "--printshellcmds", "--quiet", "host", "--resources")
+    for room, memory, batches in ((90_000, 25_672, 1), (10_300, 10_252, 3)):
+        done = tree.snakemake("mixture_figure_8", *told, f"mem_mb={room}", **asked)
+        assert done.returncode == 0, done.stderr
+        jobs = re.split(r"^rule train:", done.stdout + done.stderr, flags=re.MULTILINE)
+        humanoids = [job for job in jobs if "environment=Humanoid-v4" in job]
+        assert len(humanoids) == 3
+        assert all(f"mem_mb={memory}" in job for job in humanoids)
+        assert all(f"--batches {batches} " in job for job in humanoids)
     (record,) = tree.records("ProbeSign-v0/prefpoe-*")
     shutil.rmtree(record)
-    toy = tree.snakemake("all", *told)
+    toy = tree.snakemake("all", *told, "mem_mb=90000")
     assert "mem_mb=1000," in toy.stdout + toy.stderr
 
 
@@ -80,8 +82,7 @@ def test_jobs_ask_for_as_much_of_the_gpus_as_their_leases_take() -> None:
 
 def test_shards_are_cut_into_batches_that_find_room() -> None:
     """A Humanoid has a replay of 3.084 GB; besides it a shard takes 1 GB, and 2 GB on a GPU."""
-    plan = {"paper": "paper_figures/mixture", "scale": "paper"}
-    request = with_gpus(read_request(plan))
+    request = read_request({"paper": "paper_figures/mixture", "scale": "paper"}).elsewhere()
     shards = request.shards["mixture"]
     humanoid = next(h for h, one in shards.items() if one.cell.environment == "Humanoid-v4")
     batches = {
@@ -91,10 +92,18 @@ def test_shards_are_cut_into_batches_that_find_room() -> None:
     assert request.batches("mixture", humanoid, None) == 1
     assert request.memory_mb("mixture", humanoid, 10_300) == math.ceil(1000 + 3 * 3084)
     card = with_gpus(request, 15)
-    assert card.batches("mixture", humanoid, None) == card.batches("mixture", humanoid, 26_000) == 2
-    assert card.gpu_mb("mixture", humanoid, None) == 15_000
-    assert replace(card, device="cpu").batches("mixture", humanoid, None) == 1
-    assert with_gpus(request, 5).batches("mixture", humanoid, None) == 1  # on the CPU
+    assert card.batches("mixture", humanoid, 26_000) == 1  # whole, hence on the CPU
+    assert card.gpu_mb("mixture", humanoid, 26_000) == 0
+    assert card.batches("mixture", humanoid, 14_000) == 2  # which fit there as well
+    asked = replace(card, device="cuda")
+    for one, room in ((card, 14_000), (asked, 26_000), (asked, None)):
+        assert one.batches("mixture", humanoid, room) == 2
+        assert one.gpu_mb("mixture", humanoid, room) == 15_000
+        assert one.memory_mb("mixture", humanoid, room) == 1000
+    assert replace(card, device="cpu").gpu_mb("mixture", humanoid, 14_000) == 0
+    assert asked.elsewhere().batches("mixture", humanoid, None) == 1
+    learner = next(h for h, one in read_request(CONFIG).shards["toy_paper"].items())
+    assert read_request(CONFIG).batches("toy_paper", learner, 500) == 1  # it has no replay to cut
 
 
 def test_cores_are_neither_idle_nor_shared() -> None:

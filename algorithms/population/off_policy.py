@@ -104,7 +104,7 @@ class OffPolicy(Population):
         return torch.cat([theta[:, :0], *followed], 1)
 
     def replay(self) -> Replay:
-        """An empty replay of the shard's size. Raises SpecificationError where memory does not hold it."""
+        """An empty replay of the shard's size. Raises NotEnoughMemoryError where memory does not hold it."""
         world, (members, capacity, numbers) = self.cell.world, replay_shape(self.shard)
         sizes = (world.observation_size, world.action.size)
         require_memory(members, capacity, numbers, self._available())
@@ -113,7 +113,10 @@ class OffPolicy(Population):
     def _available(self) -> int:
         """Bytes of memory that the device has left."""
         if self.device.type == "cuda":
-            return int(torch.cuda.mem_get_info(self.device)[0])
+            kept = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(
+                self.device
+            )
+            return int(torch.cuda.mem_get_info(self.device)[0]) + kept
         return int(psutil.virtual_memory().available)
 
     def warm_up(self, replay: Replay | None) -> None:

@@ -155,8 +155,12 @@ def test_each_of_two_warm_populations_calls_what_was_compiled_for_it() -> None:
         found = []
         for careful in (True, False):
             learners = population.learners()
-            stance = torch.compiler.set_stance("fail_on_recompile")
-            with stance if careful else population.warmed_up():
+            # A stance holds from where it is made, not from where the block begins.
+            with (
+                torch.compiler.set_stance("fail_on_recompile")
+                if careful
+                else population.warmed_up()
+            ):
                 population.update(learners, batch, indices, population.scheduled(1))
             found.append(learners.theta)
         torch.testing.assert_close(found[0], eager.theta, rtol=1e-5, atol=1e-6)
