@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from paper_figures.evaluation_curves import Layout, arms
 
 TITLES = {
@@ -28,7 +30,7 @@ ARMS = (
 )
 
 
-def curves_of(name: str) -> Layout:
-    """Figure 2 for one kind of policy."""
-    note = "A return of 1,000 is the largest possible. Reference policies are renewed every 100 updates."
-    return Layout(name, tuple(TITLES), 3, arms(*ARMS), note=note, titles=TITLES)
+def curves_of(name: str, tasks: Sequence[str] = tuple(TITLES), renewal: int = 10) -> Layout:
+    """Figure 2 for one kind of policy, on these tasks, with references renewed every `renewal` updates."""
+    note = f"A return of 1,000 is the largest possible. Reference policies are renewed every {renewal} updates."
+    return Layout(name, tuple(tasks), 3, arms(*ARMS), note=note, titles=TITLES)

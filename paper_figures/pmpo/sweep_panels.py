@@ -57,7 +57,9 @@ class Panel:
 
 @dataclass(frozen=True)
 class Layout:
-    """A figure of this kind: environments by title; what a member's value is, in words, and from its score."""
+    """A figure of this kind: environments by title, of which those that the scale plans are drawn; what a member's value is, in words,
+    and from its score.
+    """
 
     name: str
     titles: Mapping[str, str]
@@ -90,12 +92,13 @@ def render(layout: Layout, request: Request) -> None:
     table = values(members, layout.logarithmic)
     artifact.write_values(table, request.output)
     artifact.write_csv(members, request.output)
-    each = PANELS // len(layout.panels)
-    rows = -(-len(layout.titles) // each)
+    each, planned = PANELS // len(layout.panels), set(members["environment"])
+    titles = {name: title for name, title in layout.titles.items() if name in planned}
+    rows = -(-len(titles) // each)
     with style.figure(1.35 * rows + 0.7, style.PAGE) as drawing:
         places = drawing.subplots(rows, PANELS, squeeze=False).flat
         letters = iter(string.ascii_lowercase)
-        for environment, title in layout.titles.items():
+        for environment, title in titles.items():
             own = table[table["environment"] == environment]
             first: Axes | None = None
             for shown in layout.panels:
