@@ -83,7 +83,9 @@ class Collector:
         moved = (x.to(population.device) for x in (reward, terminated, ended, seen, reached))
         rollout = Transitions(torch.stack(actions), *moved)
         batch = self._batch(population, learners, rollout, hyper)
-        return batch._replace(advantage=self._as_used(batch.advantage, hyper, iteration))
+        used = batch._replace(advantage=self._as_used(batch.advantage, hyper, iteration))
+        # What updates are compiled for lies in memory as it is indexed; vmap leaves it otherwise.
+        return Batch(*(column.contiguous() for column in used))
 
     def _begin_next(self, step: Step) -> None:
         """See the first observations of the episodes that follow those that `step` ended."""

@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -273,20 +273,21 @@ def train_segment(
     per_iteration = cell.settings.iteration_steps * len(shard.members)
     progress.enter("training", first * per_iteration)
     loop = begin_segment(population, state, segment, threads)
-    with population.warmed_up():
-        for iteration in range(first, min(first + cell.segment_iterations, cell.iterations)):
+    for iteration in range(first, min(first + cell.segment_iterations, cell.iterations)):
+        # The first iteration is checked all the same: unchecked, what it would compile is an error.
+        with population.warmed_up() if iteration > first else nullcontext():
             means = loop.iterate(iteration)
-            state.diagnostic_names = tuple(sorted(means))
-            columns = torch.stack([means[name] for name in state.diagnostic_names], dim=1)
-            state.diagnostics.append(columns.double().cpu().numpy())
-            lost = ~state.learners.alive.cpu().numpy() & (state.diverged_at < 0)
-            state.diverged_at[lost] = (iteration + 1) * cell.settings.iteration_steps
-            progress.advance(per_iteration)
-            before = time.perf_counter()
-            evaluate_while_learning(shard, population, state, iteration, threads)
-            start += time.perf_counter() - before  # evaluating is no training
-            if (state.diverged_at >= 0).all():
-                break
+        state.diagnostic_names = tuple(sorted(means))
+        columns = torch.stack([means[name] for name in state.diagnostic_names], dim=1)
+        state.diagnostics.append(columns.double().cpu().numpy())
+        lost = ~state.learners.alive.cpu().numpy() & (state.diverged_at < 0)
+        state.diverged_at[lost] = (iteration + 1) * cell.settings.iteration_steps
+        progress.advance(per_iteration)
+        before = time.perf_counter()
+        evaluate_while_learning(shard, population, state, iteration, threads)
+        start += time.perf_counter() - before  # evaluating is no training
+        if (state.diverged_at >= 0).all():
+            break
     state.cut += loop.cut_episodes()
     state.segment = segment + 1
     state.training_seconds += time.perf_counter() - start

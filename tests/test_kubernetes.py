@@ -33,7 +33,7 @@ if verb == "create":
     name = manifest["metadata"]["generateName"] + str(number)
     (container,) = manifest["spec"]["template"]["spec"]["containers"]
     lost = number == 0
-    ended = "Failed" if lost or subprocess.run(container["command"], capture_output=True).returncode else "Complete"
+    ended = "Failed" if lost or subprocess.run(container["command"], capture_output=True, cwd="/").returncode else "Complete"
     told = {{"manifest": manifest, "ended": ended}}
     (jobs / f"{{name}}.json").write_text(json.dumps(told))
     print(f"job.batch/{{name}}")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,15 @@ from algorithms.header import RecordError
 from algorithms.progress import Progress
 from algorithms.records import read_record
 from algorithms.settings import METHODS, MPO, SAC, GreedyAC, Replayed
-from algorithms.train import Resources, decide_mode, main, prepare, train, train_segment
+from algorithms.train import (
+    Resources,
+    decide_mode,
+    main,
+    prepare,
+    train,
+    train_segment,
+    warm_up,
+)
 from envs.registry import ENVIRONMENTS
 from tests.algorithms.small_runs import ARMS, PROBES, small_shard, values
 
@@ -457,6 +466,40 @@ def test_without_a_compiler_training_is_eager_and_says_so(
     assert message.startswith("no C++ compiler")
     assert decide_mode(small_shard(), "auto") == "eager"
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("method", "environment", "overrides"),
+    [
+        (
+            "prefpoe_released",
+            "ProbeTarget-v0",
+            {"advantage_noise": 0.1, "advantage_normalization": "batch"},
+        ),
+        ("ppo", "ProbeSign-v0", {}),
+        ("rep_squashed", "Pendulum", {}),
+    ],
+)
+def test_training_meets_nothing_that_warming_up_did_not_compile(
+    method: str,
+    environment: str,
+    overrides: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A whole segment, then another one as users train it, without checks after its first iteration."""
+    shard = small_shard(method, environment, segments=2, **overrides)
+    state, population = prepare(shard, tmp_path, Resources(mode="compiled"))
+    progress = Progress(shard, tmp_path, bar=False)
+    warm_up(population, state, progress)
+    assert state.mode == "compiled"
+    with monkeypatch.context() as patch, torch.compiler.set_stance("fail_on_recompile"):
+        patch.setattr(population, "warmed_up", nullcontext)
+        train_segment(shard, population, state, 0, 1, progress)
+    train_segment(shard, population, state, 1, 1, progress)
+    progress.close()
+    assert state.learners.updates > 0
+    assert bool(state.learners.alive.all())
 
 
 def test_a_compiler_that_does_not_work_makes_training_eager(
