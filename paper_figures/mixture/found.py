@@ -116,8 +116,9 @@ def statements(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_alpha(values: pd.Series, form: str = "g") -> str:
-    """ "0.2: 13, 0.22: 14"."""
-    return ", ".join(f"{alpha:g}: {value:{form}}" for alpha, value in values.items())
+    """ "0.2: 13, 0.22: −14"."""
+    said = (f"{alpha:g}: {value:{form}}" for alpha, value in values.items())
+    return ", ".join(said).replace("-", "−")
 
 
 def _none_found(points: pd.Series) -> tuple[bool, str]:
@@ -126,17 +127,17 @@ def _none_found(points: pd.Series) -> tuple[bool, str]:
 
 def _dominates(gaussian: pd.DataFrame, mixture: pd.DataFrame) -> tuple[bool, str]:
     ahead = mixture["expected_reward"].fillna(0) - gaussian["expected_reward"].fillna(0)
-    return bool((ahead > 0).all()), f"mixture − Gaussian: {by_alpha(ahead, '+.3f')}"
+    return bool((ahead > 0).all()), f"mixture − Gaussian: {by_alpha(ahead, '+z.3f')}"
 
 
 def _continues(_: pd.DataFrame, mixture: pd.DataFrame) -> tuple[bool, str]:
     earned = mixture["expected_reward"]
-    return bool(earned.notna().all()), f"expected reward: {by_alpha(earned, '.3f')}"
+    return bool(earned.notna().all()), f"expected reward: {by_alpha(earned, 'z.3f')}"
 
 
 def _middle(gaussian: pd.DataFrame, _: pd.DataFrame) -> tuple[bool, str]:
     means = gaussian["mean_1"]
-    return bool((means.abs() < IN_THE_MIDDLE).all()), f"its mean: {by_alpha(means, '.3f')}"
+    return bool((means.abs() < IN_THE_MIDDLE).all()), f"its mean: {by_alpha(means, 'z.3f')}"
 
 
 def _shifts(gaussian: pd.DataFrame, _: pd.DataFrame) -> tuple[bool, str]:
@@ -149,7 +150,7 @@ def _shifts(gaussian: pd.DataFrame, _: pd.DataFrame) -> tuple[bool, str]:
         and shifted["entropy"].min() > small["entropy"].max()
     )
     said = (
-        f"its {what}: {by_alpha(gaussian[column], '.3f')}"
+        f"its {what}: {by_alpha(gaussian[column], 'z.3f')}"
         for what, column in (
             ("mean", "mean_1"),
             ("expected reward", "expected_reward"),
@@ -163,7 +164,7 @@ def _good(_: pd.DataFrame, mixture: pd.DataFrame) -> tuple[bool, str]:
     earned = mixture["expected_reward"]
     said = (
         f"stationary points: {by_alpha(mixture['stationary'])}; expected reward of the optimal one: "
-        f"{by_alpha(earned, '.3f')}"
+        f"{by_alpha(earned, 'z.3f')}"
     )
     return bool((earned > GOOD).all()), said
 
@@ -173,7 +174,7 @@ def _differs_between(gaussian: pd.DataFrame, mixture: pd.DataFrame) -> tuple[boo
     shown, low, high = apart.abs() > VISIBLE, *DIFFERENT
     inside = shown[(apart.index > low) & (apart.index < high)]
     outside = shown[(apart.index < low) | (apart.index > high)]
-    said = f"mixture − Gaussian, 0 where none is found: {by_alpha(apart, '+.3f')}"
+    said = f"mixture − Gaussian, 0 where none is found: {by_alpha(apart, '+z.3f')}"
     return bool(len(inside) and inside.all() and not outside.any()), said
 
 
