@@ -12,11 +12,11 @@ from paper_figures.pmpo.sweep_panels import Arm, Layout, Panel
 
 def _rates(title: str, experiment: str) -> Panel:
     arms = tuple(Arm(experiment, method) for method in ("pmpo_ar", "pmpo_a", "pmpo_r", "mpo"))
-    return Panel(title, arms, "learning_rate", "learning rate", logarithmic=True)
+    return Panel(f"rates, {title}", arms, "learning_rate", "learning rate", logarithmic=True)
 
 
 def _betas(title: str, experiment: str) -> Panel:
-    return Panel(title, (Arm(experiment, "pmpo_ar"),), "beta", "β")
+    return Panel(f"β, {title}", (Arm(experiment, "pmpo_ar"),), "beta", "β")
 
 
 LAYOUT = Layout(

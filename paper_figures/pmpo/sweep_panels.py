@@ -57,7 +57,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Layout:
-    """A figure of this kind: environments by title, of which those that the scale plans are drawn; what a member's value is, in words,
+    """A figure of this kind: environments by title, of which those that the scale plans in every experiment are drawn; what a member's value is, in words,
     and from its score.
     """
 
@@ -89,11 +89,12 @@ def main(layout: Layout, argv: Sequence[str] | None = None) -> int:
 def render(layout: Layout, request: Request) -> None:
     """Write the four files of the figure; its csv has every run."""
     members = read(layout, request)
+    titles = drawn(layout, members)
+    members = members[members["environment"].isin(titles)]
     table = values(members, layout.logarithmic)
     artifact.write_values(table, request.output)
     artifact.write_csv(members, request.output)
-    each, planned = PANELS // len(layout.panels), set(members["environment"])
-    titles = {name: title for name, title in layout.titles.items() if name in planned}
+    each = PANELS // len(layout.panels)
     rows = -(-len(titles) // each)
     with style.figure(1.35 * rows + 0.7, style.PAGE) as drawing:
         places = drawing.subplots(rows, PANELS, squeeze=False).flat
@@ -115,6 +116,13 @@ def render(layout: Layout, request: Request) -> None:
         style.corner_note(drawing, f"scale {request.scale}")
         legend(drawing, layout, request)
         style.save(drawing, request.output)
+
+
+def drawn(layout: Layout, members: pd.DataFrame) -> dict[str, str]:
+    """The environments that every experiment of the figure plans, by title."""
+    plans = [set(own["environment"]) for _, own in members.groupby("experiment")]
+    shared = set.intersection(*plans)
+    return {name: title for name, title in layout.titles.items() if name in shared}
 
 
 def read(layout: Layout, request: Request) -> pd.DataFrame:
@@ -165,6 +173,9 @@ def panel(axes: Axes, letter: str, shown: Panel, table: pd.DataFrame, layout: La
         axes.set_yscale("log")
     if shown.logarithmic:
         axes.set_xscale("log")
+        at = sorted(counted["level"].unique())
+        axes.set_xticks(at, [f"{level:g}".replace("e-0", "e-") for level in at])
+        axes.minorticks_off()
     axes.set_xlabel(shown.axis, labelpad=1.5)
 
 
