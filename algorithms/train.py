@@ -116,7 +116,7 @@ def learn_as_memory_allows(
     begun = checkpoint.batches_begun(scratch)
     if 0 < begun < on.batches:
         print(f"begun in {begun} batches, planned in {on.batches}: starting over", file=sys.stderr)
-    count = max(begun, on.batches)
+    count = min(max(begun, on.batches), len(shard.members))
     try:
         return learn_in_batches(shard, count, scratch, on, progress)
     except Exception as error:
@@ -215,6 +215,7 @@ def warm_up(population: Population, state: TrainingState, progress: Progress) ->
         return population
     from torch._dynamo.exc import BackendCompilerFailed  # here: loading it takes seconds
 
+    torch.compiler.reset()  # versions of the same functions that an earlier batch left count towards their limit
     progress.enter("compiling", 0)
     start = time.perf_counter()
     try:
@@ -498,13 +499,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; 2 where what was asked for cannot be, 1 where training failed."""
     options = parser().parse_args(argv)
     try:
-        if options.threads < 1:
-            raise SpecificationError(f"--threads: must be at least 1 (got {options.threads})")
+        for name in ("threads", "batches"):
+            if getattr(options, name) < 1:
+                told = f"must be at least 1 (got {getattr(options, name)})"
+                raise SpecificationError(f"--{name}: {told}")
         shard = shard_asked_for(options)
-        if not 1 <= options.batches <= len(shard.members):
-            raise SpecificationError(
-                f"--batches: must be at least 1 and at most the {len(shard.members)} members (got {options.batches})"
-            )
         needed = memory.device_needed(shard, options.batches)
         devices.require(options.device, devices.find(), needed)
     except SpecificationError as error:

@@ -110,9 +110,9 @@ def adam_step(
 
 def bias_corrections(first: int, count: int, like: Tensor) -> Tensor:
     """[count, 2]: 1 − β₁ᵗ and 1 − β₂ᵗ for t = first + 1 …, in the dtype and device of `like`."""
-    updates = range(first + 1, first + count + 1)
-    rows = [[1 - beta**t for beta in ADAM_BETAS] for t in updates]
-    return torch.tensor(rows, dtype=torch.float64).to(like)
+    t = torch.arange(first + 1, first + count + 1, dtype=torch.float64)
+    columns = [1 - torch.tensor(beta, dtype=torch.float64) ** t for beta in ADAM_BETAS]
+    return torch.stack(columns, dim=1).to(like)
 
 
 def clip_by_norm(gradient: Tensor, max_norm: Tensor) -> tuple[Tensor, Tensor]:

@@ -245,7 +245,7 @@ MPO_ARMS: dict[str, dict[str, Any]] = {
     "pmpo_a": {"beta": 0.5},
     "pmpo_r": {"beta": 3.0},
     "pmpo_ar_extremes": {"beta": 3.0},
-    "dpo": {"beta": 3.0, "target_period": 5, "initial_std": 0.3},
+    "dpo": {"beta": 5.0, "target_period": 5, "initial_std": 0.3},
     "ipo": {"beta": 1.0},
 }
 LEARN_NOTHING = ("initial_policy", "pmpo_r_no_kl")
@@ -280,7 +280,9 @@ def test_every_method_solves_its_probe(
     if isinstance(base, SAC):
         settings |= AS_SAC
     if isinstance(base, MPO):
-        settings, steps = {**AS_MPO, **MPO_ARMS.get(method, {}), **overrides}, 400
+        settings = {**AS_MPO, **MPO_ARMS.get(method, {}), **overrides}
+        # At 800 steps ten of ten seeds of DPO are within 2 %; at 400 it depends on how products are rounded.
+        steps = 800 if method == "dpo" else 400
     if isinstance(base, GreedyAC):
         settings, steps = settings | AS_GREEDY_AC, 400
     shard = small_shard(method, probe, (0, 1, 2), steps=steps, segments=1, **settings)
@@ -369,8 +371,8 @@ def test_a_record_is_never_overwritten(tmp_path: Path) -> None:
         (["--method", "ppo", "--env", "Ant-v4", "--seed", "-1"], "seed: Input should be greater"),
         (["--method", "ppo", "--env", "Ant-v4", "--threads", "0"], "--threads: must be at least 1"),
         (
-            ["--method", "ppo", "--env", "Ant-v4", "--batches", "2"],
-            "--batches: must be at least 1 and at most the 1 members (got 2)",
+            ["--method", "ppo", "--env", "Ant-v4", "--batches", "0"],
+            "--batches: must be at least 1 (got 0)",
         ),
         (["--method", "ppo", "--env", "Ant-v4", "--set", "clip=[1"], "value is not valid YAML"),
         (["--method", "ppo", "--env", "Ant-v4", "--set", "hidden=[]"], "hidden: Tuple should have"),
