@@ -125,7 +125,6 @@ def learn_as_memory_allows(
         reason = str(error).splitlines()[0]
     count = min(2 * count, len(shard.members))
     print(f"out of memory ({reason}): training in {count} batches", file=sys.stderr)
-    give_memory_back()
     return learn_in_batches(shard, count, scratch, on, progress)
 
 

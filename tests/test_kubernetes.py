@@ -9,12 +9,11 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.slurm_cluster import wait
 from tests.workflow_runs import CONFIG, REPOSITORY, Tree, copy_repository
 
 PROFILE = REPOSITORY / "profiles" / "kubernetes"
@@ -63,14 +62,6 @@ def call(program: str, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def wait_for(done: Callable[[], bool]) -> None:
-    """Wait until it is so; fail after half a minute."""
-    end = time.monotonic() + 30
-    while not done():
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
 def test_a_table_is_trained_by_jobs_of_the_cluster(jobs: Path, tmp_path: Path) -> None:
     tree = Tree(copy_repository(tmp_path / "a clone & more"))
     done = tree.python(
@@ -113,7 +104,8 @@ def test_answers_of_the_cluster(jobs: Path) -> None:
     assert call("status", "job.batch/gone") == "failed\n"
     call("cancel", "job.batch/one", "job.batch/two")
     deleted = ["delete", "--ignore-not-found", "--wait=false", "job.batch/one", "job.batch/two"]
-    wait_for(lambda: json.loads((jobs / "calls").read_text().splitlines()[-1]) == deleted)
+    calls = jobs / "calls"
+    wait(lambda: json.loads(calls.read_text().splitlines()[-1]) == deleted, "the deletion", 30)
 
 
 @pytest.mark.parametrize(

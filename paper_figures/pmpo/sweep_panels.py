@@ -57,8 +57,9 @@ class Panel:
 
 @dataclass(frozen=True)
 class Layout:
-    """A figure of this kind: environments by title, of which those that the scale plans in every experiment are drawn; what a member's value is, in words,
-    and from its score.
+    """A figure of this kind: environments by title; what a member's value is, in words, and from its score.
+
+    Of the environments those are drawn that the scale plans in every experiment.
     """
 
     name: str
