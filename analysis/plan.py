@@ -84,17 +84,20 @@ def _stepping(steps: int, copies: int, *lines: Line) -> float:
 
 
 def cost(
-    shard: Shard, wall: float, one: Calls, gpus: devices.Found, done: bool, batches: int = 1
+    shard: Shard, wall: float, one: Calls, share: float, held: int, done: bool, batches: int = 1
 ) -> Cost:
-    """What `shard`, which takes `wall` hours of one thread, takes on this machine; `one` is the work of one member."""
+    """What `shard` takes, which takes `wall` hours of one thread: a `share` of a GPU so long, and `held` bytes of memory.
+
+    `one` is the work of one member.
+    """
     members, protocol = len(shard.members), shard.cell.protocol
     kept = protocol.weights + protocol.snapshots
     rows = 8 * ROW_NUMBERS * protocol.curve_rows
     replay = 4 * members * shard.cell.steps * memory.replay_shape(shard)[2]
     return Cost(
         wall,
-        wall * _share(shard, gpus, batches),
-        memory.needed(shard, batches),
+        wall * share,
+        held,
         members * (4 * kept * one.parameters + rows),
         replay + 4 * 4 * members * one.parameters,
         done,
@@ -102,17 +105,9 @@ def cost(
     )
 
 
-def _share(shard: Shard, gpus: devices.Found, batches: int) -> float:
-    """How much of a GPU the shard's lease is, 0 where it is trained on the CPU."""
-    needed = memory.device_needed(shard, batches)
-    if not gpus.devices or devices.obstacle(gpus, needed):
-        return 0.0
-    return devices.slots_for(needed) / max(device.slots for device in gpus.devices)
-
-
 def costs(request: Request, paper: str, known: Calibration, room_mb: int) -> dict[str, Cost]:
     """What every shard of a paper takes, by hash, where jobs may take so many megabytes together."""
-    gpus = devices.Found(()) if request.device == "cpu" else request.gpus
+    largest = max((gpu.slots for gpu in request.gpus.devices), default=1) * devices.SLOT / 1e6
     found: dict[str, Cost] = {}
     compiled: set[tuple[str, int]] = set()
     for digest, shard in request.shards[paper].items():
@@ -121,12 +116,14 @@ def costs(request: Request, paper: str, known: Calibration, room_mb: int) -> dic
         for batch in cut(shard, batches):
             shapes = (work.key(batch), len(batch.members))
             asked = work.demand(batch, one)
-            share = 0.0 if compiler_missing() else COMPILED_BEFORE if shapes in compiled else 1.0
+            cold = 0.0 if compiler_missing() else COMPILED_BEFORE if shapes in compiled else 1.0
             compiled.add(shapes)
-            asked = replace(asked, compiling=share * asked.compiling)
+            asked = replace(asked, compiling=cold * asked.compiling)
             wall += seconds(asked, known.speed) / 3600
         done = Path(request.record(paper, shard)).exists()
-        found[digest] = cost(shard, wall, one, gpus, done, batches)
+        share = request.gpu_mb(paper, digest, room_mb) / largest
+        held = request.memory_mb(paper, digest, room_mb) * 1_000_000
+        found[digest] = cost(shard, wall, one, share, held, done, batches)
     return found
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from algorithms.devices import SLOT, Device, Found, find
+from algorithms.devices import find
 from algorithms.specification import SpecificationError
-from analysis.workflow import Request, read_request
-from tests.workflow_runs import CONFIG, TOY, Tree, shard_hash
+from analysis.workflow import read_request
+from tests.workflow_runs import CONFIG, TOY, Tree, shard_hash, with_gpus
 
 TABLE_ENDINGS = ("parquet", "csv", "tex", "md")
 
@@ -52,12 +52,6 @@ def test_jobs_say_how_much_memory_they_take(tree: Tree) -> None:
     shutil.rmtree(record)
     toy = tree.snakemake("all", *told, "mem_mb=90000")
     assert "mem_mb=1000," in toy.stdout + toy.stderr
-
-
-def with_gpus(request: Request, *slots: int) -> Request:
-    """The request on a machine with GPUs of so many slots."""
-    gpus = (Device(f"GPU-{n}", "stated", int((n + 0.5) * SLOT / 0.9)) for n in slots)
-    return replace(request, gpus=Found(tuple(gpus)))
 
 
 def test_jobs_ask_for_as_much_of_the_gpus_as_their_leases_take() -> None:

@@ -6,9 +6,10 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from algorithms.devices import SLOT, Device, Found
 from algorithms.study import FOLDER as STUDIES
 from analysis.workflow import Request, read_request
 from tests import snakemake_server
@@ -89,3 +90,9 @@ class Tree:
 def shard_hash(record: Path) -> str:
     """The hash at the end of a record's folder name."""
     return record.name.rpartition("-")[2]
+
+
+def with_gpus(request: Request, *slots: int) -> Request:
+    """The request on a machine with GPUs of so many slots."""
+    gpus = (Device(f"GPU-{n}", "stated", int((n + 0.5) * SLOT / 0.9)) for n in slots)
+    return replace(request, gpus=Found(tuple(gpus)))

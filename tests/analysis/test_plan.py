@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from algorithms import devices, memory, throughput, work
-from algorithms.calibration import FILE, calibrate
+from algorithms import throughput, work
+from algorithms.calibration import FILE, Calibration, calibrate
 from algorithms.cell import Member, Protocol, Shard, make_cell
 from algorithms.throughput import Line, Speed
 from algorithms.work import Calls, Demand, Work
-from analysis.plan import Cost, cost, seconds, wall_hours
-from tests.workflow_runs import TOY, Tree
+from analysis.plan import Cost, costs, seconds, wall_hours
+from analysis.workflow import read_request
+from tests.workflow_runs import TOY, Tree, with_gpus
 
 REPOSITORY = Path(__file__).parents[2]
 SPEED = Speed(
@@ -100,19 +102,24 @@ def test_a_population_does_as_many_operations_on_so_many_times_the_numbers(metho
     assert update.elements == pytest.approx(3 * alone.update.elements, rel=0.05)
 
 
-def test_gpu_hours_are_the_leased_share_of_a_gpu() -> None:
-    """The lease of a shard without a replay is 2 GB; the larger GPU has 20 to lease."""
-    assert memory.device_needed(shard()) == 2 * devices.SLOT
-    gpus = tuple(
-        devices.Device(name, "stated", int((slots + 0.5) * devices.SLOT / 0.9))
-        for name, slots in (("GPU-a", 10), ("GPU-b", 20))
+def test_on_a_gpu_a_shard_takes_its_lease_and_little_of_the_hosts_memory() -> None:
+    """27 of 90 GB are leased to eight Humanoids, 3 to a bandit's shard; on the CPU they take 25.672 GB."""
+    plan = {"paper": "paper_figures/mixture", "scale": "paper"}
+    host = read_request(plan).elsewhere()
+    shards = host.shards["mixture"]
+    known = Calibration(
+        replace(SPEED, environments=defaultdict(lambda: Line(1e-3, 1e-5))),
+        dict.fromkeys(map(work.key, shards.values()), ONE),
     )
-    asked = work.demand(shard(), ONE)
-    wall = seconds(asked, SPEED) / 3600
-    told = cost(shard(), wall, ONE, devices.Found(gpus), done=False)
-    assert told.core_hours == wall
-    assert told.gpu_hours == pytest.approx(0.1 * wall)
-    assert cost(shard(), wall, ONE, devices.Found(()), done=False).gpu_hours == 0
+    humanoid = next(h for h, one in shards.items() if one.cell.environment == "Humanoid-v4")
+    bandit = next(h for h, one in shards.items() if one.cell.environment == "MultimodalBandit")
+    there = costs(with_gpus(host, 90, 45), "mixture", known, 90_000)
+    here = costs(host, "mixture", known, 90_000)
+    assert there[humanoid].gpu_hours == pytest.approx(0.3 * there[humanoid].core_hours)
+    assert there[bandit].gpu_hours == pytest.approx(there[bandit].core_hours / 30)
+    assert there[humanoid].memory == 1_000_000_000
+    assert here[humanoid].gpu_hours == 0
+    assert here[humanoid].memory == pytest.approx(25.672e9, abs=1e6)
 
 
 def waiting(core_hours: float, memory_bytes: int) -> Cost:
