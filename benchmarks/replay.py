@@ -2,7 +2,7 @@
 
     python -m benchmarks.replay --task classic            (needs the extra `benchmarks`)
     python -m benchmarks.replay --task mujoco --members 8
-    python -m benchmarks.replay --task control --steps 2000
+    python -m benchmarks.replay --task control --steps 2000      (or reduced: PMPO's sizes at that scale)
 
 SAC updates after every step and MPO after every fourth, once a batch is stored; only updates are counted, and the few steps before
 them take time too. An `alone` contender is a population of one member. Every contender runs as `--processes`
@@ -42,6 +42,7 @@ TASKS = {
     "classic": Task("ShapedPendulum", "Pendulum-v1", (64, 64), 32, 640, 0.1, SAC),
     "mujoco": Task("HalfCheetah-v4", "HalfCheetah-v4", (256, 256), 100, 8, None, SAC),
     "control": Task("CheetahRun-v1", "", (256, 256, 256), 256, 5, None, MPO),
+    "reduced": Task("CheetahRun-v1", "", (128, 128), 128, 15, None, MPO),
 }
 
 

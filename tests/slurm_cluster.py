@@ -96,6 +96,11 @@ class Cluster:
         words = self.call("scontrol", "show", "job", job, "--oneliner").split()
         return dict(word.partition("=")[::2] for word in words)
 
+    def story(self) -> str:
+        """What slurmctld logged of its jobs."""
+        lines = (self.folder / "slurmctld.log").read_text(encoding="utf-8").splitlines()
+        return "\n".join(line for line in lines if "JobId=" in line)
+
 
 @contextmanager
 def cluster(folder: Path) -> Iterator[Cluster]:

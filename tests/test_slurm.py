@@ -118,3 +118,4 @@ def test_a_preempted_job_ends_with_the_same_bits(cluster: Cluster, tmp_path: Pat
     provenance = json.loads((preempted / "record.json").read_text(encoding="utf-8"))["provenance"]
     assert provenance["resumed"] == 1
     assert (own.drawn / "tables" / "table_1.md").is_file()
+    print(cluster.story())
