@@ -171,7 +171,7 @@ rule choice:
     input:
         ancient(lambda wildcards: request.sweep_records(wildcards.paper, wildcards.hash)),
     output:
-        f"{request.root}/{{paper}}/records/choices/{{hash}}.json",
+        update(f"{request.root}/{{paper}}/records/choices/{{hash}}.json"),
     params:
         folder=lambda wildcards: request.by_name[wildcards.paper].folder,
         records=lambda wildcards: request.records(wildcards.paper),
@@ -181,12 +181,12 @@ rule choice:
 
 
 # A record is identified by the hash in its path and needs no input, unless a sweep chooses its setting; no file time
-# retrains it.
+# retrains it. `update`: Snakemake would delete a record that somebody else finished since it looked, and train it again.
 rule train:
     input:
         ancient(lambda wildcards: request.choice(wildcards.paper, wildcards.hash)),
     output:
-        f"{request.root}/{{paper}}/records/{{environment}}/{{method}}-{{hash}}/record.json",
+        update(f"{request.root}/{{paper}}/records/{{environment}}/{{method}}-{{hash}}/record.json"),
     params:
         folder=lambda wildcards: request.by_name[wildcards.paper].folder,
         records=lambda wildcards: request.records(wildcards.paper),
@@ -210,7 +210,7 @@ rule study:
     input:
         ancient(lambda wildcards: request.study_inputs(wildcards.paper, wildcards.study, wildcards.hash)),
     output:
-        f"{request.root}/{{paper}}/records/studies/{{study}}-{{hash}}/record.json",
+        update(f"{request.root}/{{paper}}/records/studies/{{study}}-{{hash}}/record.json"),
     params:
         module=lambda wildcards: f"{request.by_name[wildcards.paper].module}.{wildcards.study}",
         folder=lambda wildcards: request.by_name[wildcards.paper].folder,

@@ -21,8 +21,15 @@ from algorithms.records import STEP
 Arrays = Mapping[str, NDArray[Any]]
 SUMS = ("wall_seconds", "training_seconds", "compile_seconds")
 """What the provenance of batches adds up to."""
-NO_MEMORY = ("can't allocate memory", "not enough memory", "Cannot allocate memory", "bad_alloc")
-"""How torch says so on a CPU, in an error that has no type of its own."""
+NO_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "Cannot allocate memory",
+    "bad_alloc",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
+"""How torch says so on a CPU, and CUDA's libraries on a GPU, in errors that have no type of their own."""
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def replay_bytes(shard: Shard, batches: int = 1) -> int:
 def batches_within(room: int, shard: Shard, needs: Callable[[Shard, int], int]) -> int:
     """The least number of batches of which none `needs` more than `room` bytes; one a member where one needs more by itself.
 
-    Without a replay there is nothing to be gained by cutting.
+    A shard without a replay is left whole: it is taken to need `BASE`, however many members it has.
     """
     members = len(shard.members)
     if not replay_bytes(shard):

@@ -122,7 +122,7 @@ def learn_as_memory_allows(
     except Exception as error:
         if count == len(shard.members) or not out_of_memory(error):
             raise
-        reason = str(error).splitlines()[0]
+        reason = (str(error) or type(error).__name__).splitlines()[0]
     count = min(2 * count, len(shard.members))
     print(f"out of memory ({reason}): training in {count} batches", file=sys.stderr)
     return learn_in_batches(shard, count, scratch, on, progress)

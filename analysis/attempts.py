@@ -39,7 +39,7 @@ class Attempt(NamedTuple):
 def attempt(scratch: Path, shard_hash: str) -> Attempt:
     """The attempt at the shard with that hash whose folder lies below `scratch`; it has no record."""
     folder = scratch / shard_hash
-    log = (folder / LOG).as_posix() if (folder / LOG).is_file() else ""
+    log = (folder / LOG).as_posix() if _is_file_here(folder / LOG) else ""
     progress = read_object(folder / PROGRESS)
     far = _how_far(progress) if progress is not None and complete(progress) else ""
     if is_held(lock_of(scratch, shard_hash)):
@@ -62,12 +62,19 @@ def _how_far(progress: dict[str, Any]) -> str:
 
 def _last_line(log: Path) -> str:
     """The last line of a log that is not empty."""
+    if not _is_file_here(log):
+        return ""
     with suppress(OSError), log.open("rb") as file:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - TAIL))
         lines = file.read().decode(errors="replace").split("\n")
         return next((_line(line) for line in reversed(lines) if line.strip()), "")
     return ""
+
+
+def _is_file_here(path: Path) -> bool:
+    """Whether it is a file of the shard's folder: a link, of either, may be a stranger's and lead anywhere."""
+    return path.is_file() and not path.is_symlink() and not path.parent.is_symlink()
 
 
 def _line(text: str) -> str:
@@ -86,6 +93,8 @@ def read_all(scratch: Path, name: str) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 def read_object(path: Path) -> dict[str, Any] | None:
     """The JSON object in a file, or None where there is none."""
+    if not _is_file_here(path):
+        return None
     with suppress(OSError, ValueError, RecursionError):
         told = json.loads(path.read_text(encoding="utf-8"))
         return told if isinstance(told, dict) else None

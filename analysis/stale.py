@@ -41,17 +41,17 @@ def stale_records(plan: Plan, scale: str, records: Path) -> pd.DataFrame:
         name = path.parent.relative_to(records).as_posix()
         if name in names:
             continue
-        if name.startswith(f"{STUDIES}/"):
-            rows.append(("", "", name, _why_study_stale(path.parent, plan, scale)))
-            continue
         try:
+            if name.startswith(f"{STUDIES}/"):
+                rows.append(("", "", name, _why_study_stale(path.parent, plan, scale)))
+                continue
             content = read_record(path.parent).meta["shard"]
             environment, method = str(content["environment"]), str(content["method"])
             rows.append((environment, method, name, _why_stale(content, planned)))
         except RecordError as error:
             rows.append(("", "", name, f"cannot be read: {error}"))
         except (AttributeError, KeyError, TypeError):  # whole and sealed, but somebody else's
-            rows.append(("", "", name, "no record of a shard"))
+            rows.append(("", "", name, "no record of a shard or study"))
     return pd.DataFrame(rows, columns=["environment", "method", "record", "why"])
 
 

@@ -344,6 +344,48 @@ def test_two_snakemakes_at_once(tree: Tree) -> None:
     assert not [job for job in tree.planned("toy_paper_table_1") if job.startswith("train")]
 
 
+def test_a_record_that_somebody_else_finishes_meanwhile_is_kept(tree: Tree) -> None:
+    """Snakemake has planned two shards and trains the first; the second one's record is there when its turn comes."""
+    records = [tree.records(f"ProbeTarget-v0/{method}-*")[0] for method in ("ppo", "prefpoe")]
+    before = {record: (record / "record.json").read_bytes() for record in records}
+    for record in records:
+        record.rename(record.with_suffix(".aside"))
+    targets = [str(record.relative_to(tree.root) / "record.json") for record in records]
+    pairs = [f"{key}={value}" for key, value in CONFIG.items()]
+    command = (sys.executable, "-m", "snakemake", *targets, "--cores", "1", "--config", *pairs)
+    locks = {
+        record: tree.root / "results" / "scratch" / f"{shard_hash(record)}.lock"
+        for record in records
+    }
+    with (tree.root / "said").open("wb") as said:
+        workflow = subprocess.Popen(command, cwd=tree.root, stdout=said, stderr=said)
+    while not (begun := [record for record in records if is_held(locks[record])]):
+        assert workflow.poll() is None, (tree.root / "said").read_text()
+        time.sleep(0.01)
+    (other,) = set(records) - set(begun)
+    other.with_suffix(".aside").rename(other)
+    assert workflow.wait() == 0, (tree.root / "said").read_text()
+    assert (other / "record.json").read_bytes() == before[other]
+    assert (begun[0] / "record.json").read_bytes() != before[
+        begun[0]
+    ]  # was trained again: another time of day
+
+
+def test_a_shard_that_fails_after_its_record_keeps_it(tree: Tree) -> None:
+    (record,) = tree.records("ProbeTarget-v0/ppo-*")
+    before = values(record)
+    shutil.rmtree(record)
+    module = tree.root / "algorithms" / "checkpoint.py"
+    text = module.read_text(encoding="utf-8")
+    head = "def forget(folder: Path) -> None:\n"
+    assert head in text
+    module.write_text(text.replace(head, head + "    raise OSError('no more')\n"), encoding="utf-8")
+    done = tree.snakemake(str(record.relative_to(tree.root) / "record.json"))
+    assert done.returncode == 1
+    assert values(record) == before
+    assert not [job for job in tree.planned("toy_paper_table_1") if job.startswith("train")]
+
+
 def test_what_is_recorded_at_one_scale_is_never_touched_by_another(tree: Tree) -> None:
     """Records of scales paper and reduced lie beside those of smoke, and one of smoke is trained again."""
     kept = []

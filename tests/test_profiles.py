@@ -8,7 +8,14 @@ import pytest
 import yaml
 
 PROFILES = Path(__file__).parents[1] / "profiles"
-VALIDITY = ("keep-going", "rerun-triggers", "ignore-incomplete", "scheduler", "quiet")
+VALIDITY = (
+    "keep-going",
+    "rerun-triggers",
+    "ignore-incomplete",
+    "keep-incomplete",
+    "scheduler",
+    "quiet",
+)
 
 
 @pytest.mark.parametrize("name", ["slurm", "kubernetes"])

@@ -16,6 +16,7 @@ from algorithms.header import RecordError, header_checksum, read_header
 from algorithms.identity import content_hash
 from algorithms.specification import SpecificationError, read_document
 from analysis import report
+from analysis.attempts import attempt
 from analysis.audit.__main__ import main as audit
 from analysis.ledger import ledger
 from analysis.load import read_imported
@@ -236,6 +237,26 @@ def test_a_record_has_no_links(what: str, reproduced: Tree, tmp_path: Path) -> N
     place.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(RecordError, match=f"{place}: is a symbolic link"):
         read_header(folder)
+
+
+@pytest.mark.parametrize("linked", ["train.log", "failure.json", "."])
+def test_scratch_shows_nothing_that_a_link_leads_to(linked: str, tmp_path: Path) -> None:
+    """A killed shard's last line, and a failed one's error, stand in the report."""
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "scratch" / "0123"
+    elsewhere.mkdir()
+    (elsewhere / "train.log").write_text("secret\n", encoding="utf-8")
+    (elsewhere / "failure.json").write_text('{"error": "secret"}', encoding="utf-8")
+    (elsewhere / "progress.json").write_text("{}", encoding="utf-8")
+    if linked == ".":
+        folder.parent.mkdir()
+        folder.symlink_to(elsewhere)
+    else:
+        folder.mkdir(parents=True)
+        (folder / "progress.json").write_text("{}", encoding="utf-8")
+        (folder / linked).symlink_to(elsewhere / linked)
+    told = attempt(folder.parent, "0123")
+    assert told.log == ""
+    assert "secret" not in told.said
 
 
 def test_hostile_records_and_logs_stay_text(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
