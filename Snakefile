@@ -303,6 +303,9 @@ view = View(FOLDERS, SCALE, request.results)
 
 
 onstart:
+    if LOCAL and request.device == "auto" and not request.gpus.devices:
+        if any(job.rule.name == "train" for job in workflow.dag.needrun_jobs()):
+            print(f"training on the CPU: {request.gpus.missing}", file=sys.stderr)
     view.start()
 
 

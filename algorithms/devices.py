@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -152,8 +151,8 @@ def _device(handle: object) -> Device:
 
 
 def locks_folder() -> Path:
-    """Where the slots of this machine's GPUs are locked, for this user."""
-    return Path(tempfile.gettempdir(), f"rl-replica-gpus-{os.getuid()}")
+    """Where the slots of this machine's GPUs are locked, for this user: one place, whatever temporary folder a job is given."""
+    return Path("/tmp", f"rl-replica-gpus-{os.getuid()}")
 
 
 def obstacle(found: Found, needed: int) -> str:

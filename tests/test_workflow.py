@@ -170,9 +170,10 @@ def test_retrained_and_redrawn_table_is_the_same_to_the_byte(tree: Tree) -> None
     shutil.rmtree(record)
     for path in files:
         path.unlink()
-    done = tree.snakemake("toy_paper_table_1")
+    done = tree.snakemake("toy_paper_table_1", device="auto")
     assert done.returncode == 0, done.stderr
     assert [path.read_bytes() for path in files] == before
+    assert ("training on the CPU: " in done.stderr) == (not find().devices)
 
 
 def test_comment_in_a_method_retrains_and_redraws_nothing(tree: Tree) -> None:
@@ -238,6 +239,7 @@ def test_recorded_draws_what_is_there_and_trains_nothing(tree: Tree) -> None:
     done = tree.snakemake("recorded")
     assert done.returncode == 0, done.stderr
     assert not record.exists()
+    assert "training on the CPU" not in done.stderr
     assert "missing" in done.stdout
     assert re.search(r"toy_paper +continuous +3 +2 +1 ", done.stdout), "shards, recorded, missing"
     assert (tree.drawn / "tables" / "table_1.md").read_text(encoding="utf-8") != before
