@@ -149,6 +149,10 @@ def _bytes(count: float) -> str:
     return f"{count / 1e9:,.1f} GB" if count >= 5e7 else f"{count / 1e6:,.1f} MB"
 
 
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
 def _wrapped(text: str) -> str:
     return textwrap.fill(text, WIDTH, break_on_hyphens=False)
 
@@ -262,8 +266,8 @@ def report(request: Request, cores: int, room_mb: int) -> str:
     where = machine(device)
     lines = [
         f"Left to train: {len(left)} of {len(every)} shards, {hours(sum(one.core_hours for one in left))} core-hours: "
-        f"about {hours(wall)} hours on {cores} cores of {where['processor']}, {jobs} jobs of {threads} "
-        f"{'thread' if threads == 1 else 'threads'} at once.",
+        f"about {hours(wall)} hours on {_counted(cores, 'core')} of {where['processor']}, {_counted(jobs, 'job')} of "
+        f"{_counted(threads, 'thread')} at once.",
         "Hours are estimated for one thread a shard, evaluation episodes at their full length; memory and scratch are "
         "those of the largest batch and shard.",
         accuracy(request, found),
