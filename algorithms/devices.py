@@ -60,6 +60,11 @@ class Found:
     devices: tuple[Device, ...]
     missing: str = ""
 
+    @property
+    def most_slots(self) -> int:
+        """Slots of the largest device, 0 where there is none."""
+        return max((device.slots for device in self.devices), default=0)
+
 
 @dataclass(frozen=True)
 class Place:
@@ -157,11 +162,10 @@ def locks_folder() -> Path:
 
 def obstacle(found: Found, needed: int) -> str:
     """Why `needed` bytes of device memory fit on no device; "" where they do."""
-    most = max((device.slots for device in found.devices), default=0)
-    if not found.devices or slots_for(needed) <= most:
+    if not found.devices or slots_for(needed) <= found.most_slots:
         return found.missing
     return (
-        f"{slots_for(needed)} GB of device memory are needed, and the largest GPU has {most} GB to lease "
+        f"{slots_for(needed)} GB of device memory are needed, and the largest GPU has {found.most_slots} GB to lease "
         f"({USABLE:.0%} of it)"
     )
 

@@ -50,7 +50,7 @@ def attempt(scratch: Path, shard_hash: str) -> Attempt:
     if progress is None:
         return Attempt("missing")
     # Whoever stops in order takes the file away: this one was killed, or its machine went down.
-    last = _last_line(folder / LOG)
+    last = _last_line(Path(log)) if log else ""
     killed = f"killed{f' while {far}' if far else ''}"
     return Attempt("failed", f"{killed}; last line: {last}" if last else killed, log)
 
@@ -62,8 +62,6 @@ def _how_far(progress: dict[str, Any]) -> str:
 
 def _last_line(log: Path) -> str:
     """The last line of a log that is not empty."""
-    if not _is_file_here(log):
-        return ""
     with suppress(OSError), log.open("rb") as file:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - TAIL))

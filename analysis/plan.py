@@ -25,7 +25,7 @@ from algorithms.population import compiler_missing
 from algorithms.specification import SpecificationError
 from algorithms.threads import limit_threads
 from algorithms.throughput import Line, Speed
-from algorithms.work import Calls, Demand, Work
+from algorithms.work import Demand, Work
 from analysis.claims import read_claims
 from analysis.columns import aligned
 from analysis.compute import hours, stated
@@ -83,31 +83,18 @@ def _stepping(steps: int, copies: int, *lines: Line) -> float:
     return steps * sum(line.step + copies * line.copy for line in lines)
 
 
-def cost(
-    shard: Shard, wall: float, one: Calls, share: float, held: int, done: bool, batches: int = 1
-) -> Cost:
-    """What `shard` takes, which takes `wall` hours of one thread: a `share` of a GPU so long, and `held` bytes of memory.
-
-    `one` is the work of one member.
-    """
+def _bytes_on_disk(shard: Shard, parameters: int) -> tuple[int, int]:
+    """Bytes of the record of `shard`, and of its scratch while it trains; a member has so many parameters."""
     members, protocol = len(shard.members), shard.cell.protocol
     kept = protocol.weights + protocol.snapshots
     rows = 8 * ROW_NUMBERS * protocol.curve_rows
     replay = 4 * members * shard.cell.steps * memory.replay_shape(shard)[2]
-    return Cost(
-        wall,
-        wall * share,
-        held,
-        members * (4 * kept * one.parameters + rows),
-        replay + 4 * 4 * members * one.parameters,
-        done,
-        batches,
-    )
+    return members * (4 * kept * parameters + rows), replay + 4 * 4 * members * parameters
 
 
 def costs(request: Request, paper: str, known: Calibration, room_mb: int) -> dict[str, Cost]:
     """What every shard of a paper takes, by hash, where jobs may take so many megabytes together."""
-    largest = max((gpu.slots for gpu in request.gpus.devices), default=1) * devices.SLOT / 1e6
+    largest_mb = (request.gpus.most_slots or 1) * devices.SLOT / 1e6
     found: dict[str, Cost] = {}
     compiled: set[tuple[str, int]] = set()
     for digest, shard in request.shards[paper].items():
@@ -120,10 +107,16 @@ def costs(request: Request, paper: str, known: Calibration, room_mb: int) -> dic
             compiled.add(shapes)
             asked = replace(asked, compiling=cold * asked.compiling)
             wall += seconds(asked, known.speed) / 3600
-        done = Path(request.record(paper, shard)).exists()
-        share = request.gpu_mb(paper, digest, room_mb) / largest
-        held = request.memory_mb(paper, digest, room_mb) * 1_000_000
-        found[digest] = cost(shard, wall, one, share, held, done, batches)
+        record, scratch = _bytes_on_disk(shard, one.parameters)
+        found[digest] = Cost(
+            core_hours=wall,
+            gpu_hours=wall * request.gpu_mb(paper, digest, room_mb) / largest_mb,
+            memory=request.memory_mb(paper, digest, room_mb) * 1_000_000,
+            record=record,
+            scratch=scratch,
+            done=Path(request.record(paper, shard)).exists(),
+            batches=batches,
+        )
     return found
 
 

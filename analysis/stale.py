@@ -69,10 +69,7 @@ def _why_stale(content: dict[str, Any], planned: dict[str, Shard]) -> str:
 
 
 def _why_study_stale(folder: Path, plan: Plan, scale: str) -> str:
-    try:
-        content = read_study(folder).meta["study"]
-    except RecordError as error:
-        return f"cannot be read: {error}"
+    content = read_study(folder).meta["study"]
     if content["name"] not in plan.planned_studies(scale):
         return "this scale plans no such study"
     asked = plan.study(scale, content["name"]).content()

@@ -277,8 +277,9 @@ class Request:
         """
         shard = self._shard(paper, shard_hash)
         if self.device != "cpu" and self.gpus.devices:
-            largest = max(gpu.slots for gpu in self.gpus.devices) * devices.SLOT
-            there = memory.batches_within(largest, shard, memory.device_needed)
+            there = memory.batches_within(
+                self.gpus.most_slots * devices.SLOT, shard, memory.device_needed
+            )
             if self.device == "cuda" or there == 1:
                 return there
         if room_mb is None:
